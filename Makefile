@@ -1,0 +1,139 @@
+# ringone: `make help` lists the targets.
+
+# --- configuration: each may be given on the command line -------------------------------------
+
+CC     ?= gcc
+MODE   ?= release
+BUILD  ?= build$(if $(filter-out release,$(MODE)),/$(MODE))
+ZYDIS  ?= build/zydis
+GUEST  ?= build/guest
+MEMORY ?= 256
+APPEND ?= console=ttyS0
+LIBS   ?= -lcapstone -ldwarf -lelf -lseccomp
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+# --- flags ------------------------------------------------------------------------------------
+
+MODE_release := -O2
+MODE_debug   := -O0 -DRINGONE_DEBUG=1
+MODE_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address -DRINGONE_SANITIZE=1
+MODE_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
+$(if $(MODE_$(MODE)),,$(error MODE=$(MODE): not one of release debug asan ubsan))
+
+# The decoder is built without libc; everyone who includes its headers must say so too.
+ZYDIS_DEFINES := -DZYAN_NO_LIBC -DZYCORE_STATIC_BUILD -DZYDIS_STATIC_BUILD \
+                 -DZYDIS_DISABLE_ENCODER -DZYDIS_DISABLE_FORMATTER
+
+COMMON_FLAGS := -std=c11 $(MODE_$(MODE)) -g -fPIE -Wall -Wextra -Werror -I. \
+                -isystem $(ZYDIS)/include $(ZYDIS_DEFINES) -MMD -MP
+# No vector registers: this code runs while the guest's x87/SSE state is live.
+LIVE_FPU     := -mgeneral-regs-only
+CORE_FLAGS   := $(COMMON_FLAGS) -ffreestanding $(LIVE_FPU)
+HOST_FLAGS   := $(COMMON_FLAGS) -D_GNU_SOURCE
+LINK_FLAGS   := $(MODE_$(MODE)) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -pthread
+
+# --- files: whatever is in the folders --------------------------------------------------------
+
+CORE_SOURCES := $(wildcard $(foreach d,bt vmm mmu devices,$(d)/*.c $(d)/*.S))
+HOST_SOURCES := $(wildcard host/process/*.c host/process/*.S)
+UNIT_SOURCES := $(filter-out tests/unit/host_stub.c,$(wildcard tests/unit/*.c))
+objects       = $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(1))))
+CORE_OBJECTS := $(call objects,$(CORE_SOURCES))
+HOST_OBJECTS := $(call objects,$(HOST_SOURCES))
+UNIT_TESTS   := $(addprefix $(BUILD)/,$(basename $(UNIT_SOURCES)))
+
+# --- build ------------------------------------------------------------------------------------
+
+.PHONY: all core
+all: $(BUILD)/ringone ## build $(BUILD)/ringone (MODE=debug|asan|ubsan, CC=gcc|clang)
+core: $(BUILD)/libcore.a ## build the freestanding core only
+
+$(BUILD)/ringone: $(HOST_OBJECTS) $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
+	$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/libcore.a: $(CORE_OBJECTS)
+	@rm -f $@
+	ar rcsD $@ $^
+
+$(ZYDIS)/libzydis.a: host/scripts/build-zydis.sh host/scripts/private-apt.sh
+	CC="$(CC)" ZYDIS_DEFINES="$(ZYDIS_DEFINES)" host/scripts/build-zydis.sh $(ZYDIS)
+
+$(CORE_OBJECTS): FLAGS = $(CORE_FLAGS)
+$(HOST_OBJECTS): FLAGS = $(HOST_FLAGS)
+$(filter $(BUILD)/host/process/rt_%,$(HOST_OBJECTS)): FLAGS = $(HOST_FLAGS) $(LIVE_FPU)
+$(BUILD)/tests/unit/%.o: FLAGS = $(HOST_FLAGS)
+
+$(BUILD)/%.o: %.c Makefile | $(ZYDIS)/libzydis.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -c -o $@ $<
+
+$(BUILD)/%.o: %.S Makefile | $(ZYDIS)/libzydis.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -c -o $@ $<
+
+-include $(shell test ! -d $(BUILD) || find $(BUILD) -name '*.d')
+
+# --- use --------------------------------------------------------------------------------------
+
+.PHONY: deps guest run
+deps: ## install what is missing (packages, decoder, guest images); no network when all is there
+	host/scripts/install-packages.sh
+	$(MAKE) $(ZYDIS)/libzydis.a guest
+
+guest: $(GUEST)/stamp ## fetch the Debian guest kernels and make the initrd
+$(GUEST)/stamp: host/scripts/fetch-guest.sh host/scripts/make-initrd.py host/scripts/guest-init \
+                host/scripts/private-apt.sh
+	host/scripts/fetch-guest.sh $(GUEST)
+
+run: deps ## boot Debian's 686 kernel to a shell on this terminal (Ctrl-A X ends it)
+	$(MAKE) all
+	$(BUILD)/ringone -m $(MEMORY) -kernel $(GUEST)/vmlinuz-686 -initrd $(GUEST)/initrd.gz \
+		-append "$(APPEND)" -nographic
+
+# --- tests ------------------------------------------------------------------------------------
+
+export RINGONE ?= $(BUILD)/ringone
+RUNNERS := $(wildcard tests/insn/run tests/guest/run tests/boot/run)
+
+.PHONY: test unit check bench
+test: deps ## run all tests
+	$(MAKE) all unit
+	set -e; for runner in $(RUNNERS); do echo "== $$runner"; $$runner; done
+
+unit: $(UNIT_TESTS) ## run the unit tests only
+	tests/unit/run $(UNIT_TESTS)
+
+# tests/unit/process_*.c test the process host itself; all others run on the stub host.
+$(BUILD)/tests/unit/process_%: $(BUILD)/tests/unit/process_%.o \
+		$(filter-out %/main.o,$(HOST_OBJECTS)) $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
+	$(CC) $(LINK_FLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tests/unit/host_stub.o \
+		$(BUILD)/libcore.a $(ZYDIS)/libzydis.a
+	$(CC) $(LINK_FLAGS) -o $@ $^ -lcmocka
+
+check: deps ## what CI checks: both compilers, format, clang-tidy, headers, freestanding core
+	tests/check/run
+
+bench: deps ## ringone beside QEMU TCG and native (BENCH=--quick for a short run)
+	$(MAKE) all
+	bench/compare.py $(BENCH)
+
+# --- housekeeping -----------------------------------------------------------------------------
+
+.PHONY: clean help
+clean: ## remove build/ (downloads stay cached)
+	rm -rf build
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
