@@ -2,7 +2,9 @@
 
 # --- configuration: each may be given on the command line -------------------------------------
 
-CC     ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 MODE   ?= release
 BUILD  ?= build$(if $(filter-out release,$(MODE)),/$(MODE))
 ZYDIS  ?= build/zydis
@@ -11,9 +13,6 @@ MEMORY ?= 256
 APPEND ?= console=ttyS0
 LIBS   ?= -lcapstone -ldwarf -lelf -lseccomp
 
-ifeq ($(origin CC),default)
-CC := gcc
-endif
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
@@ -77,7 +76,7 @@ $(BUILD)/%.o: %.S Makefile | $(ZYDIS)/libzydis.a
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -c -o $@ $<
 
--include $(shell test ! -d $(BUILD) || find $(BUILD) -name '*.d')
+-include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(HOST_OBJECTS)) $(addsuffix .d,$(UNIT_TESTS))
 
 # --- use --------------------------------------------------------------------------------------
 
@@ -110,13 +109,11 @@ unit: $(UNIT_TESTS) ## run the unit tests only
 	tests/unit/run $(UNIT_TESTS)
 
 # tests/unit/process_*.c test the process host itself; all others run on the stub host.
-$(BUILD)/tests/unit/process_%: $(BUILD)/tests/unit/process_%.o \
-		$(filter-out %/main.o,$(HOST_OBJECTS)) $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
+PROCESS_TESTS := $(filter $(BUILD)/tests/unit/process_%,$(UNIT_TESTS))
+$(PROCESS_TESTS): %: %.o $(filter-out %/main.o,$(HOST_OBJECTS))
+$(filter-out $(PROCESS_TESTS),$(UNIT_TESTS)): %: %.o $(BUILD)/tests/unit/host_stub.o
+$(UNIT_TESTS): $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 	$(CC) $(LINK_FLAGS) -o $@ $^ -lcmocka $(LIBS)
-
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tests/unit/host_stub.o \
-		$(BUILD)/libcore.a $(ZYDIS)/libzydis.a
-	$(CC) $(LINK_FLAGS) -o $@ $^ -lcmocka
 
 check: deps ## what CI checks: both compilers, format, clang-tidy, headers, freestanding core
 	tests/check/run

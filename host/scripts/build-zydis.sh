@@ -15,7 +15,7 @@ cc=${CC:-gcc}
 fetch() {
     rm -rf "$downloads.part"
     mkdir -p "$downloads.part"
-    private_apt_setup source amd64
+    private_apt_setup source amd64 deb deb-src
     private_apt_source "$downloads.part" zydis
     private_apt_download "$downloads.part" libzycore-dev
     rm -rf "$downloads"

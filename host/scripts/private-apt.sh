@@ -37,22 +37,20 @@ system_site() {
     printf '%s\n' "${site:-$2}"
 }
 
-# private_apt_setup NAME ARCH: make the state for one use and fetch its lists.
-# Afterwards `private_apt get|cache ARGUMENTS...` works on it.
+# private_apt_setup NAME ARCH TYPE...: make the state for one use and fetch its lists; the types are
+# deb and deb-src. Afterwards `private_apt get|cache ARGUMENTS...` works on it.
 private_apt_setup() {
-    local arch=$2 site security options
-    private_apt_dir=$RINGONE_CACHE/apt-$1
+    local name=$1 arch=$2 site type
+    shift 2
+    private_apt_dir=$RINGONE_CACHE/apt-$name
     [ -r "$ringone_keyring" ] || die "$ringone_keyring is missing (package debian-archive-keyring)"
     mkdir -p "$private_apt_dir"/{etc,state/lists/partial,cache/archives/partial}
     : >"$private_apt_dir/status"
     site=$(system_site "$RINGONE_SUITE" http://deb.debian.org/debian)
-    security=$(system_site "$RINGONE_SUITE-security" http://deb.debian.org/debian-security)
-    options="[arch=$arch signed-by=$ringone_keyring]"
-    {
-        printf 'deb %s %s %s main\n' "$options" "$site" "$RINGONE_SUITE"
-        printf 'deb-src %s %s %s main\n' "$options" "$site" "$RINGONE_SUITE"
-        printf 'deb %s %s %s-security main\n' "$options" "$security" "$RINGONE_SUITE"
-    } >"$private_apt_dir/etc/sources.list"
+    for type in "$@"; do
+        printf '%s [arch=%s signed-by=%s] %s %s main\n' \
+            "$type" "$arch" "$ringone_keyring" "$site" "$RINGONE_SUITE"
+    done >"$private_apt_dir/etc/sources.list"
     cat >"$private_apt_dir/apt.conf" <<END
 APT::Architecture "$arch";
 APT::Architectures { "$arch"; };
