@@ -17,6 +17,8 @@ ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
+Q := $(if $(V),,@)
+
 # --- flags ------------------------------------------------------------------------------------
 
 MODE_release := -O2
@@ -54,14 +56,16 @@ all: $(BUILD)/ringone ## build $(BUILD)/ringone (MODE=debug|asan|ubsan, CC=gcc|c
 core: $(BUILD)/libcore.a ## build the freestanding core only
 
 $(BUILD)/ringone: $(HOST_OBJECTS) $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
-	$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS)
+	@echo '  LD    $@'
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/libcore.a: $(CORE_OBJECTS)
-	@rm -f $@
-	ar rcsD $@ $^
+	@echo '  AR    $@'
+	$(Q)rm -f $@ && ar rcsD $@ $^
 
-$(ZYDIS)/libzydis.a: host/scripts/build-zydis.sh host/scripts/private-apt.sh
-	CC="$(CC)" ZYDIS_DEFINES="$(ZYDIS_DEFINES)" host/scripts/build-zydis.sh $(ZYDIS)
+$(ZYDIS)/libzydis.a: host/scripts/build-zydis.sh
+	@echo '  ZYDIS $@'
+	$(Q)CC="$(CC)" ZYDIS_DEFINES="$(ZYDIS_DEFINES)" host/scripts/build-zydis.sh $(ZYDIS)
 
 $(CORE_OBJECTS): FLAGS = $(CORE_FLAGS)
 $(HOST_OBJECTS): FLAGS = $(HOST_FLAGS)
@@ -70,11 +74,13 @@ $(BUILD)/tests/unit/%.o: FLAGS = $(HOST_FLAGS)
 
 $(BUILD)/%.o: %.c Makefile | $(ZYDIS)/libzydis.a
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -c -o $@ $<
+	@echo '  CC    $<'
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 
 $(BUILD)/%.o: %.S Makefile | $(ZYDIS)/libzydis.a
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -c -o $@ $<
+	@echo '  CC    $<'
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(HOST_OBJECTS)) $(addsuffix .d,$(UNIT_TESTS))
 
@@ -86,8 +92,7 @@ deps: ## install what is missing (packages, decoder, guest images); no network w
 	$(MAKE) $(ZYDIS)/libzydis.a guest
 
 guest: $(GUEST)/stamp ## fetch the Debian guest kernels and make the initrd
-$(GUEST)/stamp: host/scripts/fetch-guest.sh host/scripts/make-initrd.py host/scripts/guest-init \
-                host/scripts/private-apt.sh
+$(GUEST)/stamp: host/scripts/fetch-guest.sh host/scripts/make-initrd.py host/scripts/guest-init
 	host/scripts/fetch-guest.sh $(GUEST)
 
 run: deps ## boot Debian's 686 kernel to a shell on this terminal (Ctrl-A X ends it)
@@ -113,7 +118,8 @@ PROCESS_TESTS := $(filter $(BUILD)/tests/unit/process_%,$(UNIT_TESTS))
 $(PROCESS_TESTS): %: %.o $(filter-out %/main.o,$(HOST_OBJECTS))
 $(filter-out $(PROCESS_TESTS),$(UNIT_TESTS)): %: %.o $(BUILD)/tests/unit/host_stub.o
 $(UNIT_TESTS): $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
-	$(CC) $(LINK_FLAGS) -o $@ $^ -lcmocka $(LIBS)
+	@echo '  LD    $@'
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 check: deps ## what CI checks: both compilers, format, clang-tidy, headers, freestanding core
 	tests/check/run

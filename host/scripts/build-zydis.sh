@@ -24,25 +24,27 @@ fetch() {
 
 [ -d "$downloads" ] || fetch
 
-rm -rf "$output"
-mkdir -p "$output"/{source,zycore,object,include}
-tar -x -C "$output/source" --strip-components=1 -f "$downloads"/zydis_*.orig.tar.*
-dpkg-deb -x "$downloads"/libzycore-dev_*.deb "$output/zycore"
-cp -r "$output/source/include/Zydis" "$output/zycore/usr/include/Zycore" "$output/include/"
+work=$output.part
+rm -rf "$work"
+mkdir -p "$work"/{source,zycore,object,include}
+tar -x -C "$work/source" --strip-components=1 -f "$downloads"/zydis_*.orig.tar.*
+dpkg-deb -x "$downloads"/libzycore-dev_*.deb "$work/zycore"
+cp -r "$work/source/include/Zydis" "$work/zycore/usr/include/Zycore" "$work/include/"
 
 objects=()
 for unit in Decoder DecoderData MetaInfo Mnemonic Register Segment SharedData Utils Zydis; do
     "$cc" -std=c11 -O2 -g -ffreestanding -mgeneral-regs-only -fPIE -fno-stack-protector \
-        ${ZYDIS_DEFINES?} -I"$output/include" -I"$output/source/src" \
-        -c "$output/source/src/$unit.c" -o "$output/object/$unit.o"
-    objects+=("$output/object/$unit.o")
+        ${ZYDIS_DEFINES?} -I"$work/include" -I"$work/source/src" \
+        -c "$work/source/src/$unit.c" -o "$work/object/$unit.o"
+    objects+=("$work/object/$unit.o")
 done
 
 # The core has no libc under it, so neither may the decoder.
-ld -r -o "$output/object/all.o" "${objects[@]}"
-undefined=$(nm -u --format=posix "$output/object/all.o" | awk '{ print $1 }' |
+ld -r -o "$work/object/all.o" "${objects[@]}"
+undefined=$(nm -u --format=posix "$work/object/all.o" | awk '{ print $1 }' |
     grep -vxE 'memcpy|memset|memmove|memcmp|_GLOBAL_OFFSET_TABLE_' || true)
 [ -z "$undefined" ] || die "the decoder needs more than it may: $undefined"
 
-ar rcsD "$output/libzydis.a" "${objects[@]}"
-rm -rf "$output/source" "$output/zycore" "$output/object"
+ar rcsD "$work/libzydis.a" "${objects[@]}"
+rm -rf "$work/source" "$work/zycore" "$work/object" "$output"
+mv "$work" "$output"

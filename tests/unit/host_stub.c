@@ -1,0 +1,216 @@
+/*
+ * See host_stub.h. host_panic() goes through cmocka: expect_assert_failure() can expect it, and it
+ * fails the test otherwise.
+ */
+#include "tests/unit/host_stub.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WINDOW_BYTES (UINT64_C(1) << 32)
+
+struct host_window {
+    uint8_t *base;
+};
+
+struct host_stub host_stub;
+uint32_t host_log_mask;
+
+static int ram_fd = -1;
+
+void host_stub_reset(void) {
+    memset(&host_stub, 0, sizeof(host_stub));
+    host_stub.timer_ns = UINT64_MAX;
+    host_stub.window_budget = 1000;
+    for (unsigned i = 0; i < HOST_STUB_CHANNELS; i++) {
+        host_stub.chr[i].out_limit = HOST_STUB_CHR_BYTES;
+    }
+}
+
+/* -- memory --------------------------------------------------------------------------------- */
+
+static void *map(size_t bytes, int prot, int flags, int fd) {
+    void *p = mmap(NULL, bytes, prot, flags, fd, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void *host_alloc(size_t bytes) {
+    return map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+}
+
+static int shared_memory(const char *name, uint64_t bytes) {
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd >= 0 && ftruncate(fd, (off_t)bytes) != 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+uint8_t *host_ram_create(uint64_t bytes) {
+    if (ram_fd >= 0) {
+        close(ram_fd);
+    }
+    ram_fd = shared_memory("ram", bytes);
+    return ram_fd < 0 ? NULL : map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd);
+}
+
+bool host_code_create(struct host_code *c, size_t bytes) {
+    int fd = shared_memory("code", bytes);
+    if (fd < 0) {
+        return false;
+    }
+    c->rw = map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+    c->rx = map(bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd);
+    c->size = bytes;
+    close(fd);
+    return c->rw && c->rx;
+}
+
+void *host_poison_create(size_t bytes) {
+    return map(bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+}
+
+/* -- windows ---------------------------------------------------------------------------------- */
+
+struct host_window *host_window_create(void) {
+    struct host_window *w = malloc(sizeof(*w));
+    /* Twice the size, so that a 4 GiB-aligned window fits, and room for the guard behind it. */
+    uint8_t *p = host_poison_create(3 * WINDOW_BYTES);
+    if (!w || !p) {
+        free(w);
+        return NULL;
+    }
+    w->base = p + (-(uintptr_t)p & (WINDOW_BYTES - 1));
+    return w;
+}
+
+uint64_t host_window_base(const struct host_window *w) {
+    return (uintptr_t)w->base;
+}
+
+bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
+                     bool writable) {
+    int prot = PROT_READ | (writable ? PROT_WRITE : 0);
+    return mmap(w->base + gla, bytes, prot, MAP_SHARED | MAP_FIXED, ram_fd, (off_t)ram_offset) !=
+           MAP_FAILED;
+}
+
+bool host_window_protect(struct host_window *w, uint32_t gla, uint64_t bytes, bool writable) {
+    return mprotect(w->base + gla, bytes, PROT_READ | (writable ? PROT_WRITE : 0)) == 0;
+}
+
+bool host_window_unmap(struct host_window *w, uint32_t gla, uint64_t bytes) {
+    return mmap(w->base + gla, bytes, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+unsigned host_window_budget(void) {
+    return host_stub.window_budget;
+}
+
+/* -- processor and time ----------------------------------------------------------------------- */
+
+void host_set_window(uint64_t base) {
+    host_stub.window_base = base;
+}
+
+uint32_t host_fixed_rflags(void) {
+    return 0x202;
+}
+
+uint64_t host_clock_ns(void) {
+    return host_stub.clock_ns;
+}
+
+uint64_t host_tsc_hz(void) {
+    return HOST_STUB_TSC_HZ;
+}
+
+int64_t host_wall_seconds(void) {
+    return host_stub.wall_seconds;
+}
+
+void host_timer_arm(uint64_t deadline_ns) {
+    host_stub.timer_ns = deadline_ns;
+}
+
+/* Sleeping is moving the clock to the deadline; with none, input has come at once. */
+void host_wait(uint64_t deadline_ns) {
+    if (deadline_ns != UINT64_MAX && deadline_ns > host_stub.clock_ns) {
+        host_stub.clock_ns = deadline_ns;
+    }
+}
+
+void host_poll(void) {
+    host_stub.polls++;
+}
+
+/* -- character channels ----------------------------------------------------------------------- */
+
+bool host_chr_write(unsigned channel, const uint8_t *data, size_t n) {
+    assert_true(channel < HOST_STUB_CHANNELS);
+    struct host_stub_chr *c = &host_stub.chr[channel];
+    if (n > c->out_limit - c->out_count) {
+        return false;
+    }
+    memcpy(c->out + c->out_count, data, n);
+    c->out_count += n;
+    return true;
+}
+
+size_t host_chr_read(unsigned channel, uint8_t *data, size_t n) {
+    assert_true(channel < HOST_STUB_CHANNELS);
+    struct host_stub_chr *c = &host_stub.chr[channel];
+    size_t left = c->in_count - c->in_taken;
+    if (n > left) {
+        n = left;
+    }
+    memcpy(data, c->in + c->in_taken, n);
+    c->in_taken += n;
+    return n;
+}
+
+void host_stub_chr_feed(unsigned channel, const void *data, size_t n) {
+    assert_true(channel < HOST_STUB_CHANNELS);
+    struct host_stub_chr *c = &host_stub.chr[channel];
+    assert_true(n <= HOST_STUB_CHR_BYTES - c->in_count);
+    memcpy(c->in + c->in_count, data, n);
+    c->in_count += n;
+}
+
+/* -- words to the user ------------------------------------------------------------------------ */
+
+void host_log(const char *fmt, ...) {
+    va_list arguments;
+    va_start(arguments, fmt);
+    vfprintf(stderr, fmt, arguments);
+    va_end(arguments);
+}
+
+void host_log_guest_code(struct vcpu *v, uint32_t eip, const uint8_t *bytes, size_t n,
+                         bool code32) {
+    (void)v;
+    (void)bytes;
+    host_log("guest code at %x: %zu bytes, %s-bit\n", eip, n, code32 ? "32" : "16");
+}
+
+void host_log_host_code(const uint8_t *code, size_t n, uint64_t address) {
+    (void)code;
+    host_log("host code at %llx: %zu bytes\n", (unsigned long long)address, n);
+}
+
+void host_panic(const char *fmt, ...) {
+    static char text[256];
+    va_list arguments;
+    va_start(arguments, fmt);
+    vsnprintf(text, sizeof(text), fmt, arguments);
+    va_end(arguments);
+    mock_assert(0, text, __FILE__, __LINE__);
+    abort();
+}

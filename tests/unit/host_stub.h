@@ -1,0 +1,42 @@
+/*
+ * The host under the unit tests: host/host.h with a clock the test moves, character channels that
+ * are buffers, and real memory behind RAM, code and windows. One per test program;
+ * host_stub_reset() at the start of each test makes it as new (memory handed out before stays
+ * valid).
+ */
+#ifndef TESTS_UNIT_HOST_STUB_H
+#define TESTS_UNIT_HOST_STUB_H
+
+#include <stdint.h>
+
+#include "host/host.h"
+
+enum { HOST_STUB_CHANNELS = 4, HOST_STUB_CHR_BYTES = 4096, HOST_STUB_TSC_HZ = 1000000000 };
+
+struct host_stub_chr {
+    uint8_t out[HOST_STUB_CHR_BYTES]; /* what host_chr_write took */
+    size_t out_count;
+    size_t out_limit; /* host_chr_write is "full" at this many bytes; default all of out */
+    uint8_t in[HOST_STUB_CHR_BYTES]; /* what host_chr_read will give */
+    size_t in_count;
+    size_t in_taken;
+};
+
+struct host_stub {
+    uint64_t clock_ns;      /* host_clock_ns() */
+    int64_t wall_seconds;   /* host_wall_seconds() */
+    uint64_t timer_ns;      /* last host_timer_arm(); UINT64_MAX: none */
+    uint64_t window_base;   /* last host_set_window() */
+    unsigned window_budget; /* host_window_budget() */
+    unsigned polls;         /* calls of host_poll() */
+    struct host_stub_chr chr[HOST_STUB_CHANNELS];
+};
+
+extern struct host_stub host_stub;
+
+void host_stub_reset(void);
+
+/* Appends to what the channel's host_chr_read will give. */
+void host_stub_chr_feed(unsigned channel, const void *data, size_t n);
+
+#endif
