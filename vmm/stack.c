@@ -1,0 +1,67 @@
+/*
+ * The stack: pushes, pops and frames, honouring the B bit of SS (SDM vol. 1 section 6.2.3).
+ *
+ * A 16-bit stack wraps at 64 KiB between pushes, so a frame may stand in two pieces.
+ */
+#include "vmm/stack.h"
+
+#include "mmu/mmu.h"
+#include "vmm/segment.h"
+
+bool cpu_push(struct vcpu *v, uint32_t value, unsigned size) {
+    const struct seg *ss = &v->seg[SEG_SS];
+    uint32_t sp = (v->gpr[ESP] - size) & stack_mask(ss);
+
+    if (!cpu_write(v, SEG_SS, sp, &value, size))
+        return false;
+    v->gpr[ESP] = stack_merge(ss, v->gpr[ESP], sp);
+    return true;
+}
+
+bool cpu_pop(struct vcpu *v, uint32_t *value, unsigned size) {
+    uint32_t word = 0;
+
+    if (!cpu_read(v, SEG_SS, v->gpr[ESP] & stack_mask(&v->seg[SEG_SS]), &word, size))
+        return false;
+    *value = word;
+    stack_release(v, size);
+    return true;
+}
+
+/* Bytes of [sp, sp + n) below the point where a 16-bit stack wraps. */
+static uint32_t bytes_before_wrap(const struct seg *ss, uint32_t sp, uint32_t n) {
+    uint32_t mask = stack_mask(ss);
+
+    return sp + (n - 1) > mask && mask == 0xffffu ? mask + 1 - sp : n;
+}
+
+bool stack_push_frame(struct vcpu *v, const struct seg *ss, uint32_t *esp, const void *frame,
+                      uint32_t n, bool user, uint32_t error) {
+    uint32_t sp = (*esp - n) & stack_mask(ss);
+    uint32_t first = bytes_before_wrap(ss, sp, n);
+    const uint8_t *bytes = frame;
+
+    if (!segment_span_ok(ss, sp, first))
+        return vcpu_raise_error(v, VEC_SS, error);
+    if (first != n) {
+        if (!segment_span_ok(ss, 0, n - first))
+            return vcpu_raise_error(v, VEC_SS, error);
+        if (!mmu_probe(v, ss->base + sp, first, MMU_W | (user ? MMU_USER : 0)) ||
+            !mmu_write(v, ss->base, bytes + first, n - first, user))
+            return false;
+    }
+    if (!mmu_write(v, ss->base + sp, bytes, first, user))
+        return false;
+    *esp = stack_merge(ss, *esp, sp);
+    return true;
+}
+
+bool stack_peek(struct vcpu *v, uint32_t skip, void *buf, uint32_t n) {
+    const struct seg *ss = &v->seg[SEG_SS];
+    uint32_t sp = (v->gpr[ESP] + skip) & stack_mask(ss);
+    uint32_t first = bytes_before_wrap(ss, sp, n);
+
+    if (!cpu_read(v, SEG_SS, sp, buf, first))
+        return false;
+    return first == n || cpu_read(v, SEG_SS, 0, (uint8_t *)buf + first, n - first);
+}

@@ -1,0 +1,99 @@
+/*
+ * Keeping struct vcpu's redundant parts in step, pending faults, and the power-on state.
+ *
+ * Intel SDM vol. 1 section 3.4.3 (EFLAGS), vol. 3A table 9-1 (state after reset).
+ *
+ * Invariants: seg_base[i] == seg[i].base; pushf_fixed + live RFLAGS + ifl is the image PUSHF
+ * pushes.
+ */
+#include "vmm/vcpu.h"
+
+#include "host/host.h"
+
+void vcpu_set_eflags(struct vcpu *v, uint32_t value, uint32_t mask) {
+    uint32_t image = (vcpu_eflags(v) & ~mask) | (value & mask);
+
+    v->flags = image & EFL_LIVE;
+    v->ifl = image & EFL_IF;
+    v->sysflags = image & EFL_SYS;
+    /* PUSHF clears VM and RF in the image it pushes (SDM vol. 2B, PUSHF). */
+    v->pushf_fixed = ((image & EFL_SYS & ~(EFL_VM | EFL_RF)) | EFL_ONE) - host_fixed_rflags();
+}
+
+void vcpu_set_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t error, gla_t cr2) {
+    v->exc = (struct exception){.pending = true,
+                                .vector = (uint8_t)vector,
+                                .has_error = has_error,
+                                .error = error,
+                                .cr2 = cr2};
+}
+
+void vcpu_set_seg(struct vcpu *v, unsigned sreg, const struct seg *s) {
+    v->seg[sreg] = *s;
+    v->seg_base[sreg] = s->base;
+}
+
+static void reset_segments(struct vcpu *v) {
+    const struct seg data = {.attr = SEG_P | SEG_S | SEG_W | SEG_A, .limit = 0xffff};
+    struct seg code = data;
+
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        vcpu_set_seg(v, i, &data);
+    code.sel = 0xf000;
+    code.base = 0xffff0000;
+    vcpu_set_seg(v, SEG_CS, &code);
+
+    v->ldtr = (struct seg){.attr = SEG_P | 0x2, .limit = 0xffff};
+    v->tr = (struct seg){.attr = SEG_P | 0xb, .limit = 0xffff};
+    v->gdtr = (struct dtable){.limit = 0xffff};
+    v->idtr = (struct dtable){.limit = 0xffff};
+}
+
+static void reset_msrs(struct vcpu *v) {
+    v->efer = 0;
+    v->sysenter_cs = 0;
+    v->sysenter_esp = 0;
+    v->sysenter_eip = 0;
+    v->pat = 0x0007040600070406ull;
+    v->apic_base = 0;
+    v->misc_enable = 1; /* fast strings */
+    v->mtrr_def = 0;
+    memset(v->mtrr_fix, 0, sizeof v->mtrr_fix);
+    memset(v->mtrr_var, 0, sizeof v->mtrr_var);
+    v->tsc_offset = 0 - __builtin_ia32_rdtsc();
+}
+
+void vcpu_reset(struct vcpu *v) {
+    memset(v->gpr, 0, sizeof v->gpr);
+    v->gpr[EDX] = 0x600; /* family 6: what EDX tells BIOS code about the CPU */
+    v->eip = 0xfff0;
+    v->next_eip = 0xfff0;
+    vcpu_set_eflags(v, EFL_ONE, ~0u);
+
+    reset_segments(v);
+    v->cr0 = CR0_CD | CR0_NW | CR0_ET;
+    v->cr2 = 0;
+    v->cr3 = 0;
+    v->cr4 = 0;
+    memset(v->dr, 0, sizeof v->dr);
+    v->dr[6] = 0xffff0ff0;
+    v->dr[7] = 0x400;
+    memset(v->pdpte, 0, sizeof v->pdpte);
+    v->cpl = 0;
+    v->shadow = SHADOW_NONE;
+    v->halted = false;
+    v->intr_line = false;
+    v->nmi_pending = false;
+    v->nmi_blocked = false;
+    v->pf_delivered = false;
+    reset_msrs(v);
+
+    v->exc = (struct exception){0};
+    v->bounce.active = false;
+    for (unsigned view = 0; view < 2; view++) {
+        for (unsigned i = 0; i < SOFT_TLB_ENTRIES; i++) {
+            v->tlb[view].rtag[i] = SOFT_TLB_INVALID;
+            v->tlb[view].wtag[i] = SOFT_TLB_INVALID;
+        }
+    }
+}

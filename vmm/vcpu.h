@@ -1,0 +1,173 @@
+/*
+ * The virtual CPU: every guest-visible register and what the VMM keeps beside them.
+ *
+ * While translated code runs, R15 points at this struct and the guest's registers live in host
+ * registers (bt/regs.h); the copies here are current only while VMM code (C) runs. The guest's
+ * x87/SSE state stays in the host's registers all the time, also during callouts, which is why the
+ * core is compiled without floating point.
+ *
+ * EFLAGS is kept in three parts so that each has a cheap home:
+ *   flags     arithmetic flags and DF; in the host's RFLAGS while translated code runs
+ *   ifl       0 or EFL_IF; CLI and STI are one store
+ *   sysflags  the rest of EFL_SYS
+ */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/x86.h"
+
+struct vm;
+struct bt;
+struct mmu;
+
+/* A segment register with its hidden part. limit is the last valid offset in bytes (expanded). */
+struct seg {
+    uint16_t sel;
+    uint16_t attr; /* SEG_*; attr 0 (P clear) = unusable (null selector) */
+    uint32_t base;
+    uint32_t limit;
+};
+
+struct dtable {
+    uint32_t base;
+    uint16_t limit;
+};
+
+/* A fault on its way to the guest. */
+struct exception {
+    bool pending;
+    uint8_t vector;
+    bool has_error;
+    uint32_t error;
+    uint32_t cr2; /* only for VEC_PF; goes to CR2 at delivery */
+};
+
+/* Interruptibility after STI, MOV SS, POP SS (SDM vol. 3A section 6.8.3). */
+enum { SHADOW_NONE = 0, SHADOW_STI = 1, SHADOW_MOV_SS = 2 };
+
+#define SOFT_TLB_ENTRIES 256u
+#define SOFT_TLB_INVALID 1u
+
+/*
+ * Direct-mapped software TLB used by checked operands. Entry i serves linear pages with
+ * (gla >> 12) % 256 == i. A tag is the page's linear address, or SOFT_TLB_INVALID; addend + gla is
+ * the hva. rtag valid: loads may go direct. wtag valid: stores too (D set, frame holds no
+ * translated code, not MMIO).
+ */
+struct soft_tlb {
+    uint32_t rtag[SOFT_TLB_ENTRIES];
+    uint32_t wtag[SOFT_TLB_ENTRIES];
+    uint64_t addend[SOFT_TLB_ENTRIES];
+};
+
+enum { BOUNCE_BYTES = 1024 };
+
+/* A checked access that no single host pointer can serve (two pages, MMIO, a page with code). */
+struct bounce {
+    bool active;
+    bool mmio;
+    uint32_t size;
+    uint64_t gpa[2];   /* first part, second part (page-crossing) */
+    uint32_t split;    /* bytes in the first part */
+    uint32_t offset;   /* where in buf the bytes stand (keeps 64-byte alignment of the gla) */
+    _Alignas(64) uint8_t buf[BOUNCE_BYTES];
+};
+
+struct vcpu {
+    /* hot: within reach of an 8-bit displacement from R15 */
+    uint32_t gpr[8];
+    uint32_t eip;
+    uint32_t flags;
+    uint32_t ifl;
+    uint32_t sysflags;
+    uint64_t jc_now;      /* R13 for translated code: jump cache, or the poison page (bt/poll.h) */
+    uint64_t exit_slot;   /* which block exit left translated code (bt/) */
+    uint64_t host_rsp;    /* stack of the run loop while translated code runs */
+    uint32_t next_eip;    /* callouts: EIP of the following instruction */
+    uint32_t ea;          /* callouts: effective address (offset) of the memory operand */
+    uint32_t val;         /* callouts: operand value where a lowering passes one */
+    uint32_t pushf_fixed; /* what PUSHF adds to the live flags: sysflags | 2, less host constants */
+    uint64_t window_base[2]; /* GS base by user? 1 : 0; 0 when that view has no window */
+    uint32_t seg_base[SEG_COUNT]; /* copies of seg[].base for short addressing */
+
+    struct seg seg[SEG_COUNT];
+    struct seg ldtr, tr;
+    struct dtable gdtr, idtr;
+    uint32_t cr0, cr2, cr3, cr4;
+    uint32_t dr[8];
+    uint64_t pdpte[4]; /* PAE: loaded at MOV CR3 (SDM vol. 3A section 4.4.1) */
+    uint8_t cpl;
+    uint8_t shadow;    /* SHADOW_* */
+    bool halted;
+    bool intr_line;    /* INTR from the 8259 */
+    bool nmi_pending;
+    bool nmi_blocked;
+
+    /* model-specific registers (vmm/msr.c) */
+    uint64_t efer;
+    uint32_t sysenter_cs, sysenter_esp, sysenter_eip;
+    uint64_t tsc_offset; /* guest TSC = host TSC + tsc_offset */
+    uint64_t pat, apic_base, misc_enable;
+    uint64_t mtrr_def, mtrr_fix[11], mtrr_var[16];
+
+    struct exception exc;
+    bool pf_delivered; /* a #PF went to the guest since the last return to CPL 3 (vmm/iret.c) */
+    struct vm *vm;
+
+    struct soft_tlb tlb[2]; /* [0] CPL 0-2, [1] CPL 3 */
+    struct bounce bounce;
+    void *bt_priv; /* bt/: per-vCPU translator state */
+};
+
+/* True while CPL 3 paging and translation rules apply. */
+static inline bool vcpu_user(const struct vcpu *v)
+{
+    return v->cpl == 3;
+}
+
+/* The whole EFLAGS image (bit 1 set). */
+static inline uint32_t vcpu_eflags(const struct vcpu *v)
+{
+    return (v->flags & EFL_LIVE) | v->ifl | (v->sysflags & EFL_SYS) | EFL_ONE;
+}
+
+/* Replaces the EFLAGS bits in mask by those of value. No privilege checks; keeps pushf_fixed. */
+void vcpu_set_eflags(struct vcpu *v, uint32_t value, uint32_t mask);
+
+/* Makes v->exc pending with these contents (cr2: #PF only). */
+void vcpu_set_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t error, gla_t cr2);
+
+/*
+ * Makes a fault pending and returns false, so that `return vcpu_raise(...)` reads as it acts.
+ * The guest's registers must be as before the instruction. A fault raised while another is pending
+ * replaces it (the caller is delivery, which decides on #DF).
+ */
+static inline bool vcpu_raise(struct vcpu *v, unsigned vector)
+{
+    vcpu_set_fault(v, vector, false, 0, 0);
+    return false;
+}
+
+static inline bool vcpu_raise_error(struct vcpu *v, unsigned vector, uint32_t error)
+{
+    vcpu_set_fault(v, vector, true, error, 0);
+    return false;
+}
+
+static inline bool vcpu_raise_pf(struct vcpu *v, gla_t gla, uint32_t error)
+{
+    vcpu_set_fault(v, VEC_PF, true, error, gla);
+    return false;
+}
+
+/* Power-on state, SDM vol. 3A table 9-1 (real mode, CS:EIP F000:FFF0). */
+void vcpu_reset(struct vcpu *v);
+
+/* Installs a segment register's hidden part, keeping seg_base[] (and cpl for CS/SS left alone). */
+void vcpu_set_seg(struct vcpu *v, unsigned sreg, const struct seg *s);
+
+#endif
