@@ -1,0 +1,84 @@
+/*
+ * Guest-physical memory: one stretch of RAM from gpa 0 with holes and ROM marked frame by frame.
+ *
+ * Invariants: frame_kind and frame_flags have one byte per frame below ram_size; FRAME_CODE is set
+ * only on frames of kind MEM_RAM or MEM_ROM.
+ */
+#include "mmu/memmap.h"
+
+#include "bt/bt.h"
+#include "host/host.h"
+#include "mmu/mmu.h"
+#include "vmm/vm.h"
+
+#define RAM_MAX        0xe0000000ull /* 3.5 GiB: the rest of the 4 GiB belongs to devices */
+#define LEGACY_VGA     0xa0000u
+#define LEGACY_VGA_END 0xc0000u
+
+bool memmap_create(struct memmap *m, struct vm *vm, uint64_t ram_size) {
+    if (ram_size == 0 || ram_size > RAM_MAX || ram_size % PAGE_SIZE != 0)
+        return false;
+    uint64_t frames = ram_size >> PAGE_SHIFT;
+
+    m->vm = vm;
+    m->frame_flags = host_alloc(frames);
+    m->frame_kind = host_alloc(frames);
+    m->ram = host_ram_create(ram_size);
+    if (!m->frame_flags || !m->frame_kind || !m->ram)
+        return false;
+    m->ram_size = ram_size;
+    memset(m->frame_kind, MEM_RAM, frames);
+    memmap_set_kind(m, LEGACY_VGA, LEGACY_VGA_END - LEGACY_VGA, MEM_MMIO);
+    return true;
+}
+
+void memmap_set_kind(struct memmap *m, gpa_t gpa, uint64_t bytes, uint8_t kind) {
+    if (gpa >= m->ram_size)
+        return;
+    uint64_t end = bytes < m->ram_size - gpa ? gpa + bytes : m->ram_size;
+
+    for (uint64_t frame = gpa >> PAGE_SHIFT; frame < end >> PAGE_SHIFT; frame++) {
+        if (m->frame_flags[frame] & FRAME_CODE)
+            bt_code_written(m->vm, frame << PAGE_SHIFT, PAGE_SIZE);
+        m->frame_kind[frame] = kind;
+    }
+    if (m->vm->mmu)
+        mmu_memory_changed(m->vm);
+}
+
+void memmap_read(const struct memmap *m, gpa_t gpa, void *buf, uint64_t n) {
+    uint8_t *out = buf;
+
+    while (n > 0 && gpa < m->ram_size) {
+        uint64_t part = PAGE_SIZE - gpa % PAGE_SIZE;
+        if (part > n)
+            part = n;
+        const uint8_t *p = memmap_ptr(m, gpa);
+        if (p)
+            memcpy(out, p, part);
+        else
+            memset(out, 0xff, part);
+        out += part;
+        gpa += part;
+        n -= part;
+    }
+    memset(out, 0xff, n);
+}
+
+void memmap_write(struct memmap *m, gpa_t gpa, const void *buf, uint64_t n) {
+    const uint8_t *in = buf;
+
+    while (n > 0 && gpa < m->ram_size) {
+        uint64_t part = PAGE_SIZE - gpa % PAGE_SIZE;
+        if (part > n)
+            part = n;
+        if (memmap_kind(m, gpa) == MEM_RAM) {
+            if (m->frame_flags[gpa >> PAGE_SHIFT] & FRAME_CODE)
+                bt_code_written(m->vm, gpa, part);
+            memcpy(m->ram + gpa, in, part);
+        }
+        in += part;
+        gpa += part;
+        n -= part;
+    }
+}
