@@ -103,14 +103,16 @@ run: deps ## boot Debian's 686 kernel to a shell on this terminal (Ctrl-A X ends
 # --- tests ------------------------------------------------------------------------------------
 
 export RINGONE ?= $(BUILD)/ringone
+export GUEST
 RUNNERS := $(wildcard tests/insn/run tests/guest/run tests/boot/run)
 
-.PHONY: test unit check bench
+.PHONY: test unit unit-programs check bench
 test: deps ## run all tests
 	$(MAKE) all unit
 	set -e; for runner in $(RUNNERS); do echo "== $$runner"; $$runner; done
 
-unit: $(UNIT_TESTS) ## run the unit tests only
+unit-programs: $(UNIT_TESTS)
+unit: unit-programs ## run the unit tests only
 	tests/unit/run $(UNIT_TESTS)
 
 # tests/unit/process_*.c test the process host itself; all others run on the stub host.
@@ -136,6 +138,10 @@ clean: ## remove build/ (downloads stay cached)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# For the checks: make print-CORE_FLAGS
+print-%:
+	@echo '$($*)'
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
