@@ -92,8 +92,8 @@ void guest_main(void) {
     attempt("pop_memory_esp, destination present", pop_memory_esp, HIGH - 12, 0);
     POPS(popa);
     /* POPA may have loaded some registers when the last fails; here they get their old values. */
-    static const uint32_t popped[7] = {0x88888888, 0x77777777, HIGH - 28, 0,
-                                       0x44444444, 0x33333333, 0x22222222};
+    const uint32_t popped[7] = {0x88888888,     0x77777777, HIGH - 28, 0,
+                                (uint32_t)popa, 0x33333333, 0x22222222};
     for (int i = 0; i < 7; i++)
         ((volatile uint32_t *)(HIGH - 28))[i] = i == 1 ? ARENA : popped[i];
     attempt("popa, last element", popa, HIGH - 28, ARENA);
