@@ -1,0 +1,22 @@
+/*
+ * The board: a PC with i440FX and PIIX, wired in one place.
+ */
+#ifndef VMM_BOARD_PC_H
+#define VMM_BOARD_PC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/vm.h"
+
+struct board_config {
+    uint8_t serial_mask; /* bit i: serial port i (0-3) is fitted, on host character channel i */
+    int debugcon;        /* host character channel of the debug console (port E9h), -1: none */
+};
+
+/* Makes vm->bus and vm->board with all devices. vm->mem must exist. False: no host memory. */
+bool board_create(struct vm *vm, const struct board_config *config);
+/* Resets every device, and puts the firmware's tables into guest RAM. */
+void board_reset(struct vm *vm);
+
+#endif
