@@ -9,6 +9,8 @@
 #include "vmm/vcpu.h"
 
 #include "host/host.h"
+#include "vmm/cpuid.h"
+#include "vmm/msr.h"
 
 void vcpu_set_eflags(struct vcpu *v, uint32_t value, uint32_t mask) {
     uint32_t image = (vcpu_eflags(v) & ~mask) | (value & mask);
@@ -54,18 +56,15 @@ static void reset_msrs(struct vcpu *v) {
     v->sysenter_cs = 0;
     v->sysenter_esp = 0;
     v->sysenter_eip = 0;
-    v->pat = 0x0007040600070406ull;
-    v->apic_base = 0;
-    v->misc_enable = 1; /* fast strings */
-    v->mtrr_def = 0;
-    memset(v->mtrr_fix, 0, sizeof v->mtrr_fix);
-    memset(v->mtrr_var, 0, sizeof v->mtrr_var);
+    v->pat = MSR_PAT_RESET;
+    v->hwcr = MSR_HWCR_RESET;
+    v->tsc_adjust = 0;
     v->tsc_offset = 0 - __builtin_ia32_rdtsc();
 }
 
 void vcpu_reset(struct vcpu *v) {
     memset(v->gpr, 0, sizeof v->gpr);
-    v->gpr[EDX] = 0x600; /* family 6: what EDX tells BIOS code about the CPU */
+    v->gpr[EDX] = CPUID_SIGNATURE;
     v->eip = 0xfff0;
     v->next_eip = 0xfff0;
     vcpu_set_eflags(v, EFL_ONE, ~0u);
@@ -85,6 +84,7 @@ void vcpu_reset(struct vcpu *v) {
     v->intr_line = false;
     v->nmi_pending = false;
     v->nmi_blocked = false;
+    v->code_written = false;
     v->pf_delivered = false;
     reset_msrs(v);
 

@@ -64,7 +64,7 @@ struct soft_tlb {
     uint64_t addend[SOFT_TLB_ENTRIES];
 };
 
-enum { BOUNCE_BYTES = 1024 };
+enum { BOUNCE_BYTES = 1024, CODE_TLB_ENTRIES = 1024 };
 
 /* A checked access that no single host pointer can serve (two pages, MMIO, a page with code). */
 struct bounce {
@@ -85,11 +85,13 @@ struct vcpu {
     uint32_t ifl;
     uint32_t sysflags;
     uint64_t jc_now;      /* R13 for translated code: jump cache, or the poison page (bt/poll.h) */
+    uint64_t jc_sti;      /* the same once IF is set: STI loads it */
     uint64_t exit_slot;   /* which block exit left translated code (bt/) */
     uint64_t host_rsp;    /* stack of the run loop while translated code runs */
     uint32_t next_eip;    /* callouts: EIP of the following instruction */
     uint32_t ea;          /* callouts: effective address (offset) of the memory operand */
     uint32_t val;         /* callouts: operand value where a lowering passes one */
+    uint32_t scratch;     /* translated code: a value between two operands of one instruction */
     uint32_t pushf_fixed; /* what PUSHF adds to the live flags: sysflags | 2, less host constants */
     uint64_t window_base[2]; /* GS base by user? 1 : 0; 0 when that view has no window */
     uint32_t seg_base[SEG_COUNT]; /* copies of seg[].base for short addressing */
@@ -106,13 +108,20 @@ struct vcpu {
     bool intr_line;    /* INTR from the 8259 */
     bool nmi_pending;
     bool nmi_blocked;
+    bool code_written; /* mmu_write overwrote translated code since this was last cleared */
 
     /* model-specific registers (vmm/msr.c) */
     uint64_t efer;
     uint32_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t tsc_offset; /* guest TSC = host TSC + tsc_offset */
-    uint64_t pat, apic_base, misc_enable;
-    uint64_t mtrr_def, mtrr_fix[11], mtrr_var[16];
+    uint64_t tsc_adjust;
+    uint64_t hwcr;
+    /* host CPUID features the guest is shown, filled by the first CPUID (vmm/cpuid.c) */
+    struct {
+        bool valid;
+        uint32_t ecx, edx;
+    } host_features;
+    uint64_t pat;
 
     struct exception exc;
     bool pf_delivered; /* a #PF went to the guest since the last return to CPL 3 (vmm/iret.c) */
@@ -120,7 +129,8 @@ struct vcpu {
 
     struct soft_tlb tlb[2]; /* [0] CPL 0-2, [1] CPL 3 */
     struct bounce bounce;
-    void *bt_priv; /* bt/: per-vCPU translator state */
+    /* bt/: id of the code page behind each linear page, [user][gla >> 12 & 1023]; 0 unknown */
+    uint32_t code_tlb[2][CODE_TLB_ENTRIES];
 };
 
 /* True while CPL 3 paging and translation rules apply. */
