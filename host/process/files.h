@@ -1,0 +1,24 @@
+/*
+ * Reading the kernel, initrd and modules that the command line names.
+ */
+#ifndef HOST_PROCESS_FILES_H
+#define HOST_PROCESS_FILES_H
+
+#include <stdbool.h>
+
+#include "host/process/options.h"
+#include "vmm/load.h"
+
+enum { FILES_MODULES_MAX = 64 };
+
+/* Everything load_kernel wants, read into memory that lives until exit. */
+struct files {
+    struct load_request request;
+    struct load_module modules[FILES_MODULES_MAX];
+};
+
+/* Reads what -kernel and -initrd name. A Multiboot module list is "FILE ARGS,FILE ARGS"; a comma
+ * within is written twice. False: message says which file and why. */
+bool files_read(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]);
+
+#endif

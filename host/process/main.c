@@ -1,0 +1,143 @@
+/*
+ * ringone as a Linux process: start-up in order, the life of the VM, the end.
+ *
+ * Exit status: 0 when the guest switched off or the user quit, 2 for a bad option or file or a host
+ * that cannot run it; 134 (SIGABRT) for a bug in the VMM.
+ */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bt/bt.h"
+#include "host/host.h"
+#include "host/process/chr.h"
+#include "host/process/clock.h"
+#include "host/process/files.h"
+#include "host/process/fpu.h"
+#include "host/process/log.h"
+#include "host/process/options.h"
+#include "host/process/panic.h"
+#include "host/process/quit.h"
+#include "host/process/rt_signals.h"
+#include "host/process/sandbox.h"
+#include "host/process/stats.h"
+#include "host/process/terminal.h"
+#include "vmm/board_pc.h"
+#include "vmm/load.h"
+#include "vmm/vm.h"
+
+enum { EXIT_USAGE = 2, CACHE_BYTES = 64 << 20, MAPPINGS_MIN = 1024 };
+
+static struct vm machine;
+
+_Noreturn static void refuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn static void refuse(const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("ringone: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    exit(EXIT_USAGE);
+}
+
+static void parse(int argc, char **argv, struct options *o) {
+    char message[OPTIONS_MESSAGE];
+    char help[4096];
+    switch (options_parse(argc, argv, o, message)) {
+    case OPTIONS_RUN:
+        return;
+    case OPTIONS_HELP:
+        options_help(help, sizeof help);
+        fputs(help, stdout);
+        break;
+    case OPTIONS_VERSION:
+        fputs(options_version, stdout);
+        break;
+    case OPTIONS_BAD:
+        refuse("%s", message);
+    }
+    exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* What may fail because of files or the host, before anything runs. */
+static void set_up(const struct options *o, struct files *files) {
+    char message[OPTIONS_MESSAGE];
+    if (!files_read(o, files, message) || !log_open(o, message) ||
+        !chr_open(CHR_SERIAL, "serial", &o->serial, message) ||
+        !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message))
+        refuse("%s", message);
+    if (!clock_setup())
+        refuse("the host has no timer left for this process (ulimit -i)");
+    if (host_window_budget() < MAPPINGS_MIN)
+        refuse("too few memory mappings allowed: raise the host's vm.max_map_count to 65530");
+    struct board_config board = {.serial_mask = 1u << CHR_SERIAL,
+                                 .debugcon = o->debugcon.kind == CHR_NULL ? -1 : (int)CHR_DEBUGCON};
+    if (!vm_create(&machine, o->ram_bytes, CACHE_BYTES, &board))
+        refuse("the host does not give the memory for a guest of %llu MiB (see ulimit -v)",
+               (unsigned long long)(o->ram_bytes >> 20));
+    panic_watch(&machine.vcpu);
+}
+
+static void load(const struct files *files) {
+    enum load_status s = load_kernel(&machine, &files->request);
+    if (s == LOAD_EMPTY || s == LOAD_UNKNOWN || s == LOAD_TRUNCATED || s == LOAD_64BIT)
+        refuse("-kernel: '%s': %s", files->request.kernel_name, load_status_text(s));
+    if (s != LOAD_OK)
+        refuse("%s", load_status_text(s));
+}
+
+static enum vm_stop run(void) {
+    fpu_guest_reset();
+    clock_poll_kick(true);
+    fpu_guest_enter();
+    bt_run(&machine.vcpu);
+    fpu_guest_leave();
+    clock_poll_kick(false);
+    return machine.stop;
+}
+
+/* Runs the guest through its restarts. */
+static void live(const struct options *o, const struct files *files) {
+    for (;;) {
+        enum vm_stop why = run();
+        if (why != VM_STOP_RESET && why != VM_STOP_TRIPLE_FAULT)
+            return;
+        if (why == VM_STOP_TRIPLE_FAULT) {
+            chr_finish();
+            fputs("ringone: guest triple fault\n", stderr);
+        }
+        if (o->no_reboot)
+            return;
+        vm_reset(&machine);
+        load(files);
+    }
+}
+
+int main(int argc, char **argv) {
+    static struct files files;
+    struct options o;
+    parse(argc, argv, &o);
+    signal(SIGPIPE, SIG_IGN);
+    set_up(&o, &files);
+    load(&files);
+
+    rt_signals_install(&machine);
+    quit_install(&machine);
+    if (o.serial.kind == CHR_STDIO || o.serial.kind == CHR_MON_STDIO ||
+        o.debugcon.kind == CHR_STDIO || o.debugcon.kind == CHR_MON_STDIO)
+        terminal_raw(o.serial.kind == CHR_MON_STDIO || o.debugcon.kind == CHR_MON_STDIO);
+    if (o.sandbox && !sandbox_shut())
+        refuse("the kernel has no seccomp filters; -sandbox off runs without");
+    live(&o, &files);
+
+    chr_finish();
+    log_flush();
+    terminal_restore();
+    if (o.stats)
+        stats_print(&machine);
+    quit_resume_signal();
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,50 @@
+/*
+ * The command line, parsed once into a struct that is passed down. Option names are QEMU's.
+ */
+#ifndef HOST_PROCESS_OPTIONS_H
+#define HOST_PROCESS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where a character channel leads. */
+enum chr_kind { CHR_NULL, CHR_STDIO, CHR_MON_STDIO /* with Ctrl-A keys */, CHR_FILE, CHR_PTY };
+
+struct chr_option {
+    enum chr_kind kind;
+    const char *path; /* CHR_FILE only */
+};
+
+struct options {
+    uint64_t ram_bytes;
+    const char *kernel;
+    const char *initrd; /* NULL, or as given: FILE, or Multiboot's FILE ARGUMENTS,... */
+    const char *append;
+    struct chr_option serial, debugcon;
+    bool no_reboot;
+    bool stats;
+    bool sandbox;
+    uint32_t log_mask;    /* enum host_log */
+    const char *log_path; /* NULL: standard error */
+};
+
+enum options_result {
+    OPTIONS_RUN,
+    OPTIONS_HELP,    /* options_help is to be shown */
+    OPTIONS_VERSION, /* options_version likewise */
+    OPTIONS_BAD,     /* the message says what is wrong */
+};
+
+enum { OPTIONS_MESSAGE = 256 };
+
+/* Parses argv[1..]. Strings in *o point into argv. The message has no newline and no program name.
+ */
+enum options_result options_parse(int argc, char **argv, struct options *o,
+                                  char message[OPTIONS_MESSAGE]);
+
+/* Texts for -help (fits 80 columns and 24 lines) and -version, newline included. */
+void options_help(char *text, size_t size);
+extern const char options_version[];
+
+#endif

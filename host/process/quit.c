@@ -1,0 +1,56 @@
+/*
+ * Ending from outside (quit.h). The handler only asks: translated code notices at the next kick,
+ * which is 10 ms away at most, and host_wait is woken.
+ */
+#include "host/process/quit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+
+#include "host/process/chr.h"
+#include "host/process/clock.h"
+#include "host/process/terminal.h"
+#include "vmm/vm.h"
+
+static struct vm *subject;
+static volatile sig_atomic_t caught;
+
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+static void stop(void) {
+    vm_request_stop(subject, VM_STOP_QUIT);
+    clock_wake();
+}
+
+static void on_signal(int sig) {
+    int saved = errno;
+    if (caught) {
+        terminal_restore();
+        signal(sig, SIG_DFL);
+        raise(sig);
+    }
+    caught = sig;
+    stop();
+    errno = saved;
+}
+
+void quit_install(struct vm *vm) {
+    subject = vm;
+    chr_on_quit = stop;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction now;
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK | SA_RESTART};
+        /* nohup and shells' background jobs ignore some; that stays so */
+        if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
+}
+
+void quit_resume_signal(void) {
+    if (!caught)
+        return;
+    terminal_restore();
+    signal(caught, SIG_DFL);
+    raise(caught);
+}

@@ -1,0 +1,144 @@
+/*
+ * Character channels while the guest runs (chr.h): raw system calls only, because the guest's
+ * x87/SSE state is live.
+ */
+#include "host/process/chr.h"
+
+#include <errno.h>
+
+#include "host/host.h"
+#include "host/process/rt_syscall.h"
+
+struct chr chr_channels[CHR_CHANNELS] = {{.in_fd = -1, .out_fd = -1}, {.in_fd = -1, .out_fd = -1}};
+void (*chr_on_quit)(void);
+
+enum { CTRL_A = 1, CHUNK = 512 };
+
+static bool ready(int fd, short events) {
+    struct pollfd p = {.fd = fd, .events = events};
+    static const struct timespec now = {0, 0};
+    long n = rt_syscall5(SYS_ppoll, (long)&p, 1, (long)&now, 0, 0);
+    return n == 1 && (p.revents & events) != 0;
+}
+
+/* True when all is written. A descriptor that cannot take CHUNK bytes now is left for later. */
+static bool flush(struct chr *c) {
+    size_t done = 0;
+    while (done < c->out_count && ready(c->out_fd, POLLOUT)) {
+        size_t n = c->out_count - done;
+        long wrote =
+            rt_syscall3(SYS_write, c->out_fd, (long)(c->out + done), (long)(n < CHUNK ? n : CHUNK));
+        if (wrote == -EINTR)
+            continue;
+        if (wrote == -EAGAIN)
+            break;
+        if (wrote <= 0) { /* nobody reads any more */
+            c->out_fd = -1;
+            done = c->out_count;
+            break;
+        }
+        done += (size_t)wrote;
+    }
+    c->out_count -= done;
+    memmove(c->out, c->out + done, c->out_count);
+    return c->out_count == 0;
+}
+
+bool host_chr_write(unsigned channel, const uint8_t *data, size_t n) {
+    struct chr *c = &chr_channels[channel];
+    if (c->out_fd < 0)
+        return true;
+    if (n > CHR_OUT_BYTES - c->out_count)
+        return false;
+    memcpy(c->out + c->out_count, data, n);
+    c->out_count += n;
+    if (c->out_count > CHR_OUT_BYTES / 2)
+        flush(c);
+    return true;
+}
+
+size_t host_chr_read(unsigned channel, uint8_t *data, size_t n) {
+    struct chr *c = &chr_channels[channel];
+    size_t got = 0;
+    for (; got < n && c->in_count > 0; got++) {
+        data[got] = c->in[c->in_head];
+        c->in_head = (c->in_head + 1) % CHR_IN_BYTES;
+        c->in_count--;
+    }
+    return got;
+}
+
+static void put(struct chr *c, uint8_t byte) {
+    c->in[(c->in_head + c->in_count) % CHR_IN_BYTES] = byte;
+    c->in_count++;
+}
+
+static void show_keys(struct chr *c) {
+    static const char text[] = "\r\nCtrl-A H  this list\r\n"
+                               "Ctrl-A X  quit ringone\r\n"
+                               "Ctrl-A A  send Ctrl-A to the guest\r\n";
+    host_chr_write((unsigned)(c - chr_channels), (const uint8_t *)text, sizeof text - 1);
+}
+
+/* One byte from the user: ours after Ctrl-A, else the guest's. */
+static void take(struct chr *c, uint8_t byte) {
+    if (!c->keys) {
+        put(c, byte);
+    } else if (!c->prefix_seen) {
+        if (byte == CTRL_A)
+            c->prefix_seen = true;
+        else
+            put(c, byte);
+    } else {
+        c->prefix_seen = false;
+        if (byte == 'x' || byte == 'X')
+            chr_on_quit();
+        else if (byte == 'h' || byte == 'H' || byte == '?')
+            show_keys(c);
+        else if (byte == 'a' || byte == 'A' || byte == CTRL_A)
+            put(c, CTRL_A);
+    }
+}
+
+static void fill(struct chr *c) {
+    uint8_t buf[256];
+    while (c->in_fd >= 0 && CHR_IN_BYTES - c->in_count >= sizeof buf &&
+           ready(c->in_fd, POLLIN | POLLHUP)) {
+        long n = rt_syscall3(SYS_read, c->in_fd, (long)buf, sizeof buf);
+        if (n == -EINTR)
+            continue;
+        if (n == -EAGAIN)
+            return;
+        if (n <= 0) { /* end of input: the guest runs on without */
+            c->in_fd = -1;
+            return;
+        }
+        for (long i = 0; i < n; i++)
+            take(c, buf[i]);
+    }
+}
+
+void chr_service(void) {
+    for (unsigned i = 0; i < CHR_CHANNELS; i++) {
+        struct chr *c = &chr_channels[i];
+        fill(c);
+        if (c->out_count > 0)
+            flush(c);
+    }
+}
+
+unsigned chr_poll_set(struct pollfd *fds) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < CHR_CHANNELS; i++) {
+        const struct chr *c = &chr_channels[i];
+        if (c->in_fd >= 0 && c->in_count == 0)
+            fds[n++] = (struct pollfd){.fd = c->in_fd, .events = POLLIN};
+        if (c->out_fd >= 0 && c->out_count > 0)
+            fds[n++] = (struct pollfd){.fd = c->out_fd, .events = POLLOUT};
+    }
+    return n;
+}
+
+void host_poll(void) {
+    chr_service();
+}

@@ -1,0 +1,85 @@
+/*
+ * Time and sleep while the guest runs (clock.h). clock_gettime is served by the vDSO in integer
+ * code; everything else is a raw system call.
+ */
+#include "host/process/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#include "host/host.h"
+#include "host/process/chr.h"
+#include "host/process/log.h"
+#include "host/process/rt_syscall.h"
+
+enum { NS_PER_S = 1000000000, POLL_NS = 10000000 };
+
+int clock_deadline_timer, clock_poll_timer, clock_wake_fd;
+uint64_t clock_tsc_hz;
+
+static uint64_t armed_at; /* what the deadline timer was last set to; 0: never */
+
+uint64_t host_clock_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+int64_t host_wall_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec;
+}
+
+uint64_t host_tsc_hz(void) {
+    return clock_tsc_hz;
+}
+
+static struct timespec to_timespec(uint64_t ns) {
+    return (struct timespec){(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
+}
+
+static void set_timer(int id, int flags, uint64_t first, uint64_t interval) {
+    struct itimerspec t = {to_timespec(interval), to_timespec(first)};
+    if (rt_syscall4(SYS_timer_settime, id, flags, (long)&t, 0) != 0)
+        host_panic("the kernel refused to set a timer");
+}
+
+void host_timer_arm(uint64_t deadline_ns) {
+    if (deadline_ns == armed_at && deadline_ns > host_clock_ns())
+        return;
+    armed_at = deadline_ns;
+    /* 0 would disarm; a time in the past fires at once. Seconds must stay in time_t's range. */
+    bool none = deadline_ns == UINT64_MAX;
+    set_timer(clock_deadline_timer, TIMER_ABSTIME, none ? 0 : deadline_ns | 1, 0);
+}
+
+void clock_poll_kick(bool on) {
+    set_timer(clock_poll_timer, 0, on ? POLL_NS : 0, on ? POLL_NS : 0);
+}
+
+void clock_wake(void) {
+    static const uint64_t one = 1;
+    rt_syscall3(SYS_write, clock_wake_fd, (long)&one, sizeof one);
+}
+
+void host_wait(uint64_t deadline_ns) {
+    chr_service();
+    log_flush();
+    uint64_t now = host_clock_ns();
+    if (deadline_ns <= now)
+        return;
+    struct pollfd fds[2 * CHR_CHANNELS + 1];
+    unsigned n = chr_poll_set(fds);
+    fds[n++] = (struct pollfd){.fd = clock_wake_fd, .events = POLLIN};
+    struct timespec timeout = to_timespec(deadline_ns - now);
+    /* A long sleep is not to be broken by the poll kick: an idle guest uses no host CPU. */
+    bool long_sleep = deadline_ns - now > POLL_NS;
+    if (long_sleep)
+        clock_poll_kick(false);
+    rt_syscall5(SYS_ppoll, (long)fds, n, deadline_ns == UINT64_MAX ? 0 : (long)&timeout, 0, 0);
+    if (long_sleep)
+        clock_poll_kick(true);
+    chr_service();
+}

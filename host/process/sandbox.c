@@ -1,0 +1,79 @@
+/*
+ * The sandbox: a seccomp filter (seccomp(2)) that lets through what the running VMM needs and ends
+ * the process at anything else, so that a guest that broke out of its translation could not do
+ * much.
+ *
+ * In particular no mapping can become executable any more: all code memory was mapped before.
+ */
+#include "host/process/sandbox.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "host/host.h"
+
+static const int allowed[] = {
+    /* clock, sleep, timers */
+    SCMP_SYS(clock_gettime), SCMP_SYS(timer_settime), SCMP_SYS(ppoll), SCMP_SYS(poll),
+    SCMP_SYS(restart_syscall),
+    /* channels, trace, statistics */
+    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
+    /* memory: windows come and go; see also the rules for mmap and mprotect */
+    SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(brk),
+    /* GS.base where the kernel keeps WRGSBASE off */
+    SCMP_SYS(arch_prctl),
+    /* signals and the end */
+    SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack),
+    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill), SCMP_SYS(futex), SCMP_SYS(exit),
+    SCMP_SYS(exit_group)};
+
+static void on_sigsys(int sig, siginfo_t *info, void *context) {
+    (void)sig;
+    (void)context;
+    char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, info->si_syscall);
+    host_panic("the sandbox stopped system call %d (%s)", info->si_syscall,
+               name ? name : "unknown");
+}
+
+static bool add_rules(scmp_filter_ctx filter) {
+    int failed = 0;
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
+        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    /* the terminal's mode, and nothing else one can do with a descriptor (TIOCSTI!) */
+    static const unsigned long modes[] = {TCGETS, TCSETS, TCSETSW, TCSETSF};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                   SCMP_A1_32(SCMP_CMP_EQ, modes[i]));
+    /* job control and the final raise() may signal us, nobody else */
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
+                               SCMP_A0_32(SCMP_CMP_EQ, (unsigned)getpid()));
+    return failed == 0;
+}
+
+bool sandbox_shut(void) {
+    struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigaction(SIGSYS, &action, NULL);
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
+    if (filter == NULL)
+        return false;
+    /* the most frequent call first; the filter is a list of comparisons */
+    seccomp_syscall_priority(filter, SCMP_SYS(mmap), 255);
+    seccomp_syscall_priority(filter, SCMP_SYS(rt_sigreturn), 254);
+    seccomp_syscall_priority(filter, SCMP_SYS(timer_settime), 253);
+    bool shut = add_rules(filter) && seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return shut;
+}
