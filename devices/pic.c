@@ -12,6 +12,7 @@
 #define OCW3_POLL 0x04u
 #define CASCADE   2u
 #define NONE      8u
+#define NO_SOURCE 16u
 
 /* -- requests and priority
  * -------------------------------------------------------------------------- */
@@ -107,7 +108,7 @@ static void tell_changed(struct pic *p, unsigned input) {
 uint8_t pic_acknowledge(struct pic *p) {
     struct pic_chip *master = &p->chip[0], *slave = &p->chip[1];
     unsigned input = candidate(p, 0);
-    unsigned source = NONE;
+    unsigned source = NO_SOURCE;
     uint8_t vector;
     if (input == NONE) {
         vector = (uint8_t)(master->base + 7);
@@ -118,7 +119,7 @@ uint8_t pic_acknowledge(struct pic *p) {
         if (input == CASCADE) {
             unsigned second = candidate(p, 1);
             vector = (uint8_t)(slave->base + (second == NONE ? 7 : second));
-            source = NONE;
+            source = NO_SOURCE;
             if (second != NONE) {
                 chip_acknowledge(slave, second);
                 source = 8 + second;
@@ -128,7 +129,7 @@ uint8_t pic_acknowledge(struct pic *p) {
         }
     }
     update(p);
-    if (source != NONE)
+    if (source != NO_SOURCE)
         tell_changed(p, source);
     return vector;
 }
