@@ -71,9 +71,9 @@ struct bounce {
     bool active;
     bool mmio;
     uint32_t size;
-    uint64_t gpa[2];   /* first part, second part (page-crossing) */
-    uint32_t split;    /* bytes in the first part */
-    uint32_t offset;   /* where in buf the bytes stand (keeps 64-byte alignment of the gla) */
+    uint64_t gpa[2]; /* first part, second part (page-crossing) */
+    uint32_t split;  /* bytes in the first part */
+    uint32_t offset; /* where in buf the bytes stand (keeps 64-byte alignment of the gla) */
     _Alignas(64) uint8_t buf[BOUNCE_BYTES];
 };
 
@@ -93,7 +93,7 @@ struct vcpu {
     uint32_t val;         /* callouts: operand value where a lowering passes one */
     uint32_t scratch;     /* translated code: a value between two operands of one instruction */
     uint32_t pushf_fixed; /* what PUSHF adds to the live flags: sysflags | 2, less host constants */
-    uint64_t window_base[2]; /* GS base by user? 1 : 0; 0 when that view has no window */
+    uint64_t window_base[2];      /* GS base by user? 1 : 0; 0 when that view has no window */
     uint32_t seg_base[SEG_COUNT]; /* copies of seg[].base for short addressing */
 
     struct seg seg[SEG_COUNT];
@@ -103,9 +103,9 @@ struct vcpu {
     uint32_t dr[8];
     uint64_t pdpte[4]; /* PAE: loaded at MOV CR3 (SDM vol. 3A section 4.4.1) */
     uint8_t cpl;
-    uint8_t shadow;    /* SHADOW_* */
+    uint8_t shadow; /* SHADOW_* */
     bool halted;
-    bool intr_line;    /* INTR from the 8259 */
+    bool intr_line; /* INTR from the 8259 */
     bool nmi_pending;
     bool nmi_blocked;
     bool code_written; /* mmu_write overwrote translated code since this was last cleared */
@@ -134,14 +134,12 @@ struct vcpu {
 };
 
 /* True while CPL 3 paging and translation rules apply. */
-static inline bool vcpu_user(const struct vcpu *v)
-{
+static inline bool vcpu_user(const struct vcpu *v) {
     return v->cpl == 3;
 }
 
 /* The whole EFLAGS image (bit 1 set). */
-static inline uint32_t vcpu_eflags(const struct vcpu *v)
-{
+static inline uint32_t vcpu_eflags(const struct vcpu *v) {
     return (v->flags & EFL_LIVE) | v->ifl | (v->sysflags & EFL_SYS) | EFL_ONE;
 }
 
@@ -156,20 +154,17 @@ void vcpu_set_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t er
  * The guest's registers must be as before the instruction. A fault raised while another is pending
  * replaces it (the caller is delivery, which decides on #DF).
  */
-static inline bool vcpu_raise(struct vcpu *v, unsigned vector)
-{
+static inline bool vcpu_raise(struct vcpu *v, unsigned vector) {
     vcpu_set_fault(v, vector, false, 0, 0);
     return false;
 }
 
-static inline bool vcpu_raise_error(struct vcpu *v, unsigned vector, uint32_t error)
-{
+static inline bool vcpu_raise_error(struct vcpu *v, unsigned vector, uint32_t error) {
     vcpu_set_fault(v, vector, true, error, 0);
     return false;
 }
 
-static inline bool vcpu_raise_pf(struct vcpu *v, gla_t gla, uint32_t error)
-{
+static inline bool vcpu_raise_pf(struct vcpu *v, gla_t gla, uint32_t error) {
     vcpu_set_fault(v, VEC_PF, true, error, gla);
     return false;
 }
