@@ -13,7 +13,7 @@ MEMORY ?= 256
 APPEND ?= console=ttyS0
 LIBS   ?= -lcapstone -ldwarf -lelf -lseccomp
 
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -104,7 +104,7 @@ run: deps ## boot Debian's 686 kernel to a shell on this terminal (Ctrl-A X ends
 
 export RINGONE ?= $(BUILD)/ringone
 export GUEST
-RUNNERS := $(wildcard tests/insn/run tests/guest/run tests/boot/run)
+RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz boot)))
 
 .PHONY: test unit unit-programs check bench
 test: deps ## run all tests
@@ -132,7 +132,10 @@ bench: deps ## ringone beside QEMU TCG and native (BENCH=--quick for a short run
 
 # --- housekeeping -----------------------------------------------------------------------------
 
-.PHONY: clean help
+.PHONY: clean format help
+format: ## lay out all C files as clang-format says
+	find bt vmm mmu devices host tests -name '*.[ch]' -exec clang-format -i {} +
+
 clean: ## remove build/ (downloads stay cached)
 	rm -rf build
 
