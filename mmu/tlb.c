@@ -33,7 +33,10 @@ void tlb_fill(struct vcpu *v, gla_t gla, bool user, const struct gwalk *w) {
     t->rtag[i] = page;
     t->wtag[i] = writable ? page : SOFT_TLB_INVALID;
     t->addend[i] = (uint64_t)(uintptr_t)hva - page;
-    m->tlb_used = true;
+    if (m->tlb_fills < TLB_FILL_LOG)
+        m->tlb_filled[m->tlb_fills] = (uint16_t)(user << 15 | i);
+    if (m->tlb_fills <= TLB_FILL_LOG)
+        m->tlb_fills++;
     if (w->shift > PAGE_SHIFT && w->shift < 32) {
         gla_t first = gla & ~((1u << w->shift) - 1), last = gla | ((1u << w->shift) - 1);
         if (first < m->tlb_large_lo)
@@ -44,17 +47,31 @@ void tlb_fill(struct vcpu *v, gla_t gla, bool user, const struct gwalk *w) {
     m->stats.tlb_fills++;
 }
 
-void tlb_flush(struct vcpu *v) {
-    struct mmu *m = v->vm->mmu;
-    if (!m->tlb_used)
-        return;
+static void flush_all(struct vcpu *v) {
     for (unsigned view = 0; view < 2; view++) {
         for (unsigned i = 0; i < SOFT_TLB_ENTRIES; i++)
             v->tlb[view].rtag[i] = SOFT_TLB_INVALID;
         for (unsigned i = 0; i < SOFT_TLB_ENTRIES; i++)
             v->tlb[view].wtag[i] = SOFT_TLB_INVALID;
     }
-    m->tlb_used = false;
+}
+
+void tlb_reset(struct vcpu *v) {
+    v->vm->mmu->tlb_fills = TLB_FILL_LOG + 1;
+    tlb_flush(v);
+}
+
+void tlb_flush(struct vcpu *v) {
+    struct mmu *m = v->vm->mmu;
+    if (m->tlb_fills > TLB_FILL_LOG)
+        flush_all(v);
+    else
+        for (unsigned n = 0; n < m->tlb_fills; n++) {
+            struct soft_tlb *t = &v->tlb[m->tlb_filled[n] >> 15];
+            unsigned i = m->tlb_filled[n] & (SOFT_TLB_ENTRIES - 1);
+            t->rtag[i] = t->wtag[i] = SOFT_TLB_INVALID;
+        }
+    m->tlb_fills = 0;
     m->tlb_large_lo = UINT32_MAX;
     m->tlb_large_hi = 0;
 }

@@ -21,6 +21,8 @@ static inline uint8_t *tlb_lookup(const struct vcpu *v, gla_t gla, bool user, bo
 /* Enters what a walk that set A (and D for a write) has found. Only RAM and ROM are entered. */
 void tlb_fill(struct vcpu *v, gla_t gla, bool user, const struct gwalk *w);
 void tlb_flush(struct vcpu *v);
+/* As tlb_flush, whatever the tags held before: for a new or reset vCPU. */
+void tlb_reset(struct vcpu *v);
 /* INVLPG: forgets the page at gla in both views, all of it if it may be a large one. */
 void tlb_flush_page(struct vcpu *v, gla_t gla);
 /* The frame now holds translated code: no entry may write it. */

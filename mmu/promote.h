@@ -1,0 +1,17 @@
+/*
+ * Which address spaces have a window of their own.
+ */
+#ifndef MMU_PROMOTE_H
+#define MMU_PROMOTE_H
+
+#include "mmu/mmu_priv.h"
+#include "vmm/vcpu.h"
+
+/* The window of the address space v->cr3, or NULL. */
+struct window *promote_find(struct vcpu *v);
+/* Takes the window from its address space. */
+void promote_release(struct mmu *m, struct window *w);
+/* Forgets all address spaces. */
+void promote_reset(struct mmu *m);
+
+#endif

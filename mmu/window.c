@@ -1,0 +1,160 @@
+/*
+ * Windows: each change is made to the host's mapping and to the shadow table in one place.
+ *
+ * Invariant: what the shadow says is mapped is exactly what the host maps, except that the host may
+ * map less while one of these functions runs. A page never stays writable on the host when its
+ * entry has lost SE_D: if the host will not change a mapping, the mapping goes, if need be the
+ * window's all.
+ */
+#include "mmu/window.h"
+
+#include "host/host.h"
+#include "mmu/gwalk.h"
+#include "vmm/vm.h"
+
+#define WINDOW_BYTES (1ull << 32)
+
+bool window_create(struct window *w, bool user) {
+    w->host = host_window_create();
+    if (!w->host)
+        return false;
+    w->base = host_window_base(w->host);
+    w->user = user;
+    return true;
+}
+
+struct window *window_of_view(struct vcpu *v, bool user) {
+    struct mmu *m = v->vm->mmu;
+    if (user && gwalk_paging(v))
+        return m->current;
+    return m->kernel.host ? &m->kernel : (struct window *)0;
+}
+
+void window_select(struct vcpu *v) {
+    for (unsigned user = 0; user < 2; user++) {
+        const struct window *w = window_of_view(v, user);
+        v->window_base[user] = w ? w->base : 0;
+    }
+}
+
+/* -- budget ----------------------------------------------------------------------------------- */
+
+/* An upper bound of the host mappings in use: a window with b breaks has at most b + 1. */
+static unsigned mappings(struct mmu *m) {
+    unsigned n = m->kernel.breaks;
+    for (unsigned i = 0; i < USER_WINDOWS; i++)
+        n += m->user[i].breaks;
+    m->stats.mappings = n;
+    if (n > m->stats.mappings_peak)
+        m->stats.mappings_peak = n;
+    return n;
+}
+
+/* The least valuable window that has anything in it: other address spaces' by age, then the current
+ * one's, then the kernel's. */
+static struct window *victim(struct mmu *m) {
+    struct window *best = NULL;
+    for (unsigned i = 0; i < USER_WINDOWS; i++) {
+        struct window *w = &m->user[i];
+        if (w->mapped > 0 && w != m->current && (!best || w->used < best->used))
+            best = w;
+    }
+    if (!best && m->current && m->current->mapped > 0)
+        best = m->current;
+    if (!best && m->kernel.mapped > 0)
+        best = &m->kernel;
+    return best;
+}
+
+bool window_make_room(struct mmu *m, struct window *w, uint32_t page, unsigned more) {
+    for (;;) {
+        if (mappings(m) + more <= m->budget &&
+            (shadow_region(&m->shadow, w, page) || m->shadow.free < REGION_POOL))
+            return true;
+        struct window *out = victim(m);
+        if (!out)
+            return false;
+        if (LOG_ON(LOG_MMU))
+            host_log("mmu: evict window %s cr3 %08x: %u pages, %u mappings in all\n",
+                     out->user ? "user" : "kernel", out->cr3, out->mapped, mappings(m));
+        m->stats.windows_evicted++;
+        window_drop_all(m, out);
+    }
+}
+
+/* -- changes ---------------------------------------------------------------------------------- */
+
+static void set_entries(struct mmu *m, struct window *w, uint32_t page, uint32_t n,
+                        uint32_t entry) {
+    for (uint32_t i = 0; i < n; i++)
+        shadow_set(&m->shadow, w, page + i, entry + i * PAGE_SIZE);
+}
+
+bool window_map(struct mmu *m, struct window *w, uint32_t page, uint32_t n, uint32_t entry) {
+    m->stats.window_maps++;
+    if (!host_window_map(w->host, page << PAGE_SHIFT, entry & SE_FRAME, (uint64_t)n << PAGE_SHIFT,
+                         entry & SE_D)) {
+        window_drop(m, w, page, n);
+        return false;
+    }
+    set_entries(m, w, page, n, entry);
+    return true;
+}
+
+bool window_allow_write(struct mmu *m, struct window *w, uint32_t page, uint32_t n,
+                        uint32_t entry) {
+    m->stats.window_protects++;
+    if (!host_window_protect(w->host, page << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT, true)) {
+        window_drop(m, w, page, n);
+        return false;
+    }
+    set_entries(m, w, page, n, entry);
+    return true;
+}
+
+void window_write_protect(struct mmu *m, struct window *w, uint32_t page, uint32_t n) {
+    m->stats.window_protects++;
+    if (!host_window_protect(w->host, page << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT, false)) {
+        window_drop(m, w, page, n);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        shadow_set(&m->shadow, w, page + i,
+                   shadow_entry(&m->shadow, w, page + i) & ~(SE_D | SE_RW));
+}
+
+void window_drop(struct mmu *m, struct window *w, uint32_t page, uint32_t n) {
+    m->stats.window_unmaps++;
+    if (!host_window_unmap(w->host, page << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT)) {
+        window_drop_all(m, w);
+        return;
+    }
+    for (uint32_t i = page; i < page + n; i++) {
+        const struct region *r = shadow_region(&m->shadow, w, i);
+        if (!r) {
+            i |= REGION_PAGES - 1;
+            continue;
+        }
+        if (r->entry[i & (REGION_PAGES - 1)]) {
+            shadow_set(&m->shadow, w, i, 0);
+            m->stats.dropped_pages++;
+        }
+    }
+}
+
+void window_drop_all(struct mmu *m, struct window *w) {
+    if (!w->host)
+        return;
+    m->stats.window_unmaps++;
+    m->stats.dropped_pages += w->mapped;
+    if (!host_window_unmap(w->host, 0, WINDOW_BYTES))
+        host_panic("mmu: the host will not unmap a window");
+    shadow_clear(&m->shadow, w);
+}
+
+void window_drop_everything(struct mmu *m) {
+    window_drop_all(m, &m->kernel);
+    for (unsigned i = 0; i < USER_WINDOWS; i++)
+        if (m->user[i].mapped > 0)
+            window_drop_all(m, &m->user[i]);
+}
