@@ -1,0 +1,899 @@
+"""Generator of the differential instruction test: random cases from the table in rows.py and from
+the composite instructions below.
+
+The generator follows what each register holds as far as it knows it, so that most memory operands
+fall into the mapped regions. Where it is wrong (it does not execute anything) the case faults, in
+both worlds alike."""
+
+import random
+import re
+
+import casefile
+import rows
+from casefile import Item
+
+M32 = 0xFFFFFFFF
+EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI = range(8)
+ARENA, RO, STACK, LOW = (casefile.ARENA_BASE, casefile.RO_BASE, casefile.STACK_BASE,
+                         casefile.LOW_BASE)
+FLAG_BITS = {"o": 0x800, "s": 0x80, "z": 0x40, "a": 0x10, "p": 4, "c": 1}
+VALUES = (0, 1, 2, 7, 8, 0x0F, 0x10, 0x1F, 0x20, 0x21, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000,
+          0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 0x99999999, 0x12345678)
+SEG_PREFIX = {"es": b"\x26", "cs": b"\x2e", "ss": b"\x36", "ds": b"\x3e", "fs": b"\x64",
+              "gs": b"\x65"}
+
+
+class Settings:
+    """low: the low page exists; reference: generate nothing the reference is known to do
+    differently; only: rows whose name matches."""
+
+    def __init__(self, low=True, reference=False, only=None):
+        self.low, self.reference, self.only = low, reference, only
+        self.pools = None
+
+
+def le(value, size):
+    return (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+
+
+class Pool:
+    """Weighted choice."""
+
+    def __init__(self, entries):
+        self.values = [v for _, v in entries]
+        self.cumulative, total = [], 0.0
+        for weight, _ in entries:
+            total += weight
+            self.cumulative.append(total)
+
+    def pick(self, rng):
+        return rng.choices(self.values, cum_weights=self.cumulative)[0]
+
+
+class Memory:
+    """An encoded memory operand: prefixes, ModRM with reg 0, SIB and displacement; its target."""
+
+    __slots__ = ("prefix", "modrm", "tail", "target")
+
+    def __init__(self, prefix, modrm, tail, target):
+        self.prefix, self.modrm, self.tail, self.target = prefix, modrm, tail, target
+
+
+class Builder:
+    """Builds one case."""
+
+    def __init__(self, rng, settings, pools):
+        self.rng, self.settings, self.pools = rng, settings, pools
+        self.case = casefile.Case()
+        self.items = self.case.items
+        self.joins = []
+        self.seg_base = {"ds": 0, "es": 0, "ss": 0, "cs": 0}
+
+    # -- set-up --
+
+    def value(self):
+        rng = self.rng
+        r = rng.random()
+        if r < 0.45:
+            return rng.choice(VALUES)
+        if r < 0.6:
+            return rng.getrandbits(8)
+        return rng.getrandbits(32)
+
+    def start(self):
+        rng, case = self.rng, self.case
+        case.seed = rng.getrandbits(32)
+        case.eflags = 0x202 | (rng.getrandbits(12) & 0x8D5) | (0x400 if rng.random() < 0.2 else 0)
+        case.gpr = [self.value() for _ in range(8)]
+        for reg in (EBX, EBP, ESI, EDI):
+            if rng.random() < 0.7:
+                case.gpr[reg] = self.target(4)
+        case.gpr[ESP] = STACK + 0x800 + 4 * rng.randrange(-64, 64)
+        r = rng.random()
+        if r < 0.03:
+            case.gpr[ESP] = STACK + 4 * rng.randrange(0, 6)
+        elif r < 0.06:
+            case.gpr[ESP] = STACK + 0x1000 - 4 * rng.randrange(0, 6)
+        elif r < 0.08:
+            case.gpr[ESP] += rng.randrange(1, 4)
+        if rng.random() < 0.2:
+            case.fcw = 0x40 | (rng.getrandbits(4) << 8) | (
+                0x3F if rng.random() < 0.7 else rng.getrandbits(6))
+            case.fcw = case.fcw if case.fcw & 0x300 != 0x100 else case.fcw ^ 0x100
+        if rng.random() < 0.2:
+            case.mxcsr = rng.getrandbits(16) & 0xE040 | (
+                0x1F80 if rng.random() < 0.7 else rng.getrandbits(6) << 7)
+            if self.settings.reference:
+                case.mxcsr &= ~0x8040
+        if rng.random() < 0.5:
+            case.ftw = rng.getrandbits(8)
+            case.fsw = (rng.getrandbits(3) << 11) | (rng.getrandbits(3) << 8)
+        self.known = list(case.gpr)
+        self.known[ESP] = None
+        if rng.random() < 0.2 and not self.settings.reference:
+            self.start_segments()
+
+    def start_segments(self):
+        rng = self.rng
+        for i, name in enumerate(casefile.SEGS):
+            if rng.random() < (0.25 if name in ("ds", "es") else 0.6):
+                k = rng.choice((0, 0, 1, 2, 3, 4, 4, 5, 5))
+                self.case.seg[i] = 8 * k + 7
+                self.seg_base[name] = casefile.LDT[k][0]
+
+    # -- operands --
+
+    def target(self, size, align=False):
+        """A linear address for an operand of size bytes."""
+        rng = self.rng
+        r = rng.random()
+        if r < 0.62:
+            at = ARENA + rng.randrange(0, 0x2000 - 64)
+            if size and (align or rng.random() < 0.6):
+                at &= -size
+        elif r < 0.72:
+            at = ARENA + 0x1000 - rng.randrange(0, size + 2)
+        elif r < 0.78:
+            at = RO - rng.randrange(0, size + 2)
+        elif r < 0.81:
+            at = RO + rng.randrange(0, 0x1000)
+        elif r < 0.825:
+            at = casefile.ARENA_END - rng.randrange(0, size + 2)
+        elif r < 0.83:
+            at = ARENA - rng.randrange(1, size + 2)
+        else:
+            at = STACK + 0x400 + rng.randrange(0, 0x800)
+            if rng.random() < 0.02:
+                at = STACK + 0x1000 - rng.randrange(0, size + 2)
+        if align and rng.random() < 0.97:
+            at &= -size
+        return at
+
+    def emit(self, code, fixups=()):
+        self.items.append(Item(code, fixups))
+        while self.joins and self.joins[0][0] <= len(self.items):
+            _, known = self.joins.pop(0)
+            self.known = [a if a == b else None for a, b in zip(self.known, known)]
+
+    def set_reg(self, reg, value):
+        """Emits MOV reg, imm32."""
+        self.emit(bytes((0xB8 + reg,)) + le(value, 4))
+        self.known[reg] = value & M32
+
+    def pointer_reg(self):
+        """A register whose value is known, made so if need be; never ESP."""
+        rng = self.rng
+        if rng.random() < 0.85:
+            candidates = [r for r in range(8) if self.known[r] is not None]
+            if candidates:
+                return rng.choice(candidates)
+        reg = rng.choice((EAX, ECX, EDX, EBX, EBP, ESI, EDI))
+        self.set_reg(reg, self.target(4))
+        return reg
+
+    def memory(self, size, align=False, no16=False):
+        """A memory operand of size bytes (0: only its address matters)."""
+        rng = self.rng
+        target = self.target(size or 4, align)
+        r = rng.random()
+        if r < 0.08 and not no16:
+            return self.memory16(size, align)
+        prefix, segment = b"", None
+        base_segments = self.case.seg[2:] != [0, 0]
+        if base_segments and rng.random() < 0.5:
+            segment = rng.choice([s for s, v in zip(("fs", "gs"), self.case.seg[2:]) if v])
+        elif rng.random() < 0.05:
+            segment = rng.choice(("es", "cs", "ss", "ds") + (("fs", "gs") if rng.random() < 0.05
+                                                             and not self.settings.reference
+                                                             else ()))
+        if segment:
+            prefix = SEG_PREFIX[segment]
+        if rng.random() < 0.12:  # ESP-based: the target is near the stack pointer
+            base = self.seg_base.get(segment or "ss", 0)
+            if base:
+                return self.absolute(prefix, target - base)
+            displacement = 4 * rng.randrange(-16, 16) if rng.random() < 0.8 else rng.randrange(-64, 64)
+            if align:
+                displacement &= -16
+            index = rng.choice((4, 4, EAX, ECX, EDX, EBX, EBP, ESI, EDI))
+            if index != 4 and self.known[index] is not None:
+                scale = rng.randrange(4)
+                displacement -= self.known[index] << scale
+            else:
+                index, scale = 4, rng.randrange(4)
+            sib = bytes((scale << 6 | index << 3 | ESP,))
+            if -128 <= displacement < 128 and rng.random() < 0.8:
+                return Memory(prefix, 0x44, sib + le(displacement, 1), 0)
+            return Memory(prefix, 0x84, sib + le(displacement, 4), 0)
+        if r < 0.2:
+            return self.absolute(prefix, target - self.seg_base.get(segment or "ds", 0))
+        base = self.pointer_reg()
+        default = "ss" if base == EBP else "ds"
+        offset = (target - self.seg_base.get(segment or default, 0)) & M32
+        rest = offset - self.known[base]
+        if r < 0.55:  # no index
+            if r < 0.3 and base != EBP:
+                if rest:
+                    self.set_reg(base, offset)
+                return Memory(prefix, base, b"", target)
+            if r < 0.47:
+                displacement = rng.randrange(-128, 128)
+                if not -128 <= rest < 128:
+                    self.set_reg(base, offset - displacement)
+                else:
+                    displacement = rest
+                return Memory(prefix, 0x40 | base, le(displacement, 1), target)
+            return Memory(prefix, 0x80 | base, le(rest, 4), target)
+        index = self.pointer_reg()
+        if self.known[base] is None:
+            return self.absolute(prefix, offset)
+        scale = rng.randrange(4)
+        if r < 0.63:  # index without base
+            rest = offset - (self.known[index] << scale)
+            offset_ds = rest if segment else rest + self.seg_base.get(default, 0) - self.seg_base["ds"]
+            return Memory(prefix, 4, bytes((scale << 6 | index << 3 | 5,)) + le(offset_ds, 4), target)
+        rest = offset - self.known[base] - (self.known[index] << scale)
+        sib = bytes((scale << 6 | index << 3 | base,))
+        if r < 0.7 and base != EBP:
+            if base != index and not rest & M32 == 0:
+                self.set_reg(base, offset - (self.known[index] << scale))
+            elif rest & M32:
+                return Memory(prefix, 0x84, sib + le(rest, 4), target)
+            return Memory(prefix, 4, sib, target)
+        if r < 0.85 and base != index:
+            displacement = rng.randrange(-128, 128)
+            self.set_reg(base, offset - displacement - (self.known[index] << scale))
+            return Memory(prefix, 0x44, sib + le(displacement, 1), target)
+        return Memory(prefix, 0x84, sib + le(rest, 4), target)
+
+    @staticmethod
+    def absolute(prefix, offset):
+        return Memory(prefix, 5, le(offset, 4), offset)
+
+    def memory16(self, size, align):
+        """16-bit addressing: into the low page, or through FS/GS where these reach the arena."""
+        rng = self.rng
+        prefix = b"\x67"
+        target = LOW + rng.randrange(0, 0x1000 - 64)
+        if align:
+            target &= -16
+        elif rng.random() < 0.1:
+            target = LOW + 0x1000 - rng.randrange(1, size + 2)
+        default = "ds"
+        segment = None
+        usable = [s for s, v in zip(("fs", "gs"), self.case.seg[2:]) if v in (0x07, 0x0F, 0x17)]
+        if usable and (rng.random() < 0.7 or not self.settings.low):
+            segment = rng.choice(usable)
+            prefix = rng.choice((prefix + SEG_PREFIX[segment], SEG_PREFIX[segment] + prefix))
+            target = rng.randrange(0, 0x2000 - 64) & (-16 if align else -1)
+        elif not self.settings.low:
+            return self.memory(size, align, no16=True)
+        rm = rng.randrange(8)
+        used = ((EBX, ESI), (EBX, EDI), (EBP, ESI), (EBP, EDI), (ESI,), (EDI,), (EBP,), (EBX,))[rm]
+        if segment is None and self.seg_base["ss" if EBP in used else default]:
+            rm, used = 6, ()
+            target -= self.seg_base["ds"]
+        if rm == 6 and (not used or rng.random() < 0.3):
+            return Memory(prefix, 6, le(target, 2), target)
+        for reg in used:
+            if self.known[reg] is None:
+                self.set_reg(reg, rng.getrandbits(32))
+        if not all(self.known[reg] is not None for reg in used):
+            return Memory(prefix, 6, le(target, 2), target)
+        rest = target - sum(self.known[reg] for reg in used)
+        if rng.random() < 0.3 and rm != 6:
+            self.set_reg(used[-1], (self.known[used[-1]] + rest) & 0xFFFF
+                         | rng.getrandbits(16) << 16)
+            return Memory(prefix, rm, b"", target)
+        if rng.random() < 0.4:
+            displacement = rng.randrange(-128, 128)
+            self.set_reg(used[-1], (self.known[used[-1]] + rest - displacement) & 0xFFFF
+                         | rng.getrandbits(16) << 16)
+            return Memory(prefix, 0x40 | rm, le(displacement, 1), target)
+        return Memory(prefix, 0x80 | rm, le(rest, 2), target)
+
+    def imm(self, size):
+        rng = self.rng
+        r = rng.random()
+        if r < 0.4:
+            return le(rng.choice(VALUES), size)
+        return le(rng.getrandbits(8 * size), size)
+
+    def dest(self, wide):
+        """A register number for a written operand; ESP only now and then."""
+        reg = self.rng.randrange(8)
+        if wide and reg == ESP and self.rng.random() < 0.9:
+            reg = self.rng.choice((EAX, ECX, EDX, EBX, EBP, ESI, EDI))
+        return reg
+
+    def clobber(self, reg):
+        self.known[reg] = None
+
+    # -- a row of the table --
+
+    def row(self, row):
+        rng = self.rng
+        o16 = row.o16 and rng.random() < 0.25
+        wide = 2 if o16 else 4
+        prefix = b"\x66" if o16 else b""
+        opcode, tail, modrm, memory, reg = row.opcode, b"", None, None, 0
+        written = []
+        first = True
+        if row.special == "xlat":
+            memory = self.implicit(EBX, EAX)
+        elif row.special == "maskmov":
+            self.implicit(EDI, None)
+        for operand in row.operands:
+            kind = operand[0]
+            if kind == "E":
+                letter = operand[1]
+                size = {"b": 1, "w": 2, "d": 4, "v": wide, "B": 1, "W": 2}[letter]
+                if row.bit and row.operands[1] == "Gv" and rng.random() < 0.5:
+                    modrm, memory = self.bit_memory(row)
+                    if memory:
+                        reg = modrm
+                        continue
+                if rng.random() < 0.5:
+                    memory = self.memory(size)
+                else:
+                    r = self.dest(size > 1) if first and row.written else rng.randrange(8)
+                    modrm = 0xC0 | r
+                    if first and row.written:
+                        written.append(r & 3 if size == 1 else r)
+            elif kind == "G":
+                size = {"b": 1, "w": 2, "d": 4, "v": wide}[operand[1]]
+                reg = self.dest(size > 1) if first and row.written else rng.randrange(8)
+                if (first and row.written) or row.name in ("xchg", "xadd"):
+                    if row.name in ("xchg", "xadd") and reg == ESP and size > 1:
+                        reg = EDX
+                    written.append(reg & 3 if size == 1 else reg)
+            elif kind == "Z":
+                r = self.dest(operand[1] != "b") if row.written else rng.randrange(8)
+                if row.name == "bswap" and o16:
+                    prefix = b""
+                opcode = opcode[:-1] + bytes((opcode[-1] + r,))
+                if row.written:
+                    written.append(r & 3 if operand[1] == "b" else r)
+            elif kind == "M":
+                size = wide if operand[1] == "v" else int(operand[1:].rstrip("a")) // 8
+                memory = self.memory(size, operand.endswith("a"))
+            elif kind in "VQ":
+                reg = rng.randrange(8)
+            elif kind in "WP":
+                aligned = operand.endswith("a")
+                size = int(operand[1:].rstrip("a")) // 8
+                if rng.random() < 0.4:
+                    memory = self.memory(size, aligned)
+                else:
+                    modrm = 0xC0 | rng.randrange(8)
+            elif kind in "UR":
+                modrm = 0xC0 | rng.randrange(8)
+            elif kind == "I":
+                if operand == "Ib":
+                    value = self.imm(1)
+                    if row.name == "aam" and rng.random() < 0.9:
+                        value = b"\x0a" if rng.random() < 0.5 else bytes((rng.randrange(1, 256),))
+                    tail += value
+                else:
+                    tail += self.imm(wide if operand == "Iz" else 2)
+            elif kind == "O":
+                target = self.target(1 if operand == "O8" else wide) - self.seg_base["ds"]
+                tail += le(target, 4)
+            elif kind == "S":
+                reg = rng.randrange(6)
+            first = False
+        if row.digit is not None:
+            reg = row.digit
+        has_modrm = memory is not None or modrm is not None
+        if row.special in ("xlat",):
+            has_modrm = False
+            prefix += memory.prefix
+        code = b""
+        if has_modrm:
+            if memory is not None:
+                prefix = memory.prefix + prefix if rng.random() < 0.5 else prefix + memory.prefix
+                code = bytes((memory.modrm | reg << 3,)) + memory.tail
+                if row.lock and rng.random() < 0.35:
+                    prefix += b"\xf0"
+            else:
+                code = bytes((modrm | (reg & 7) << 3,))
+                if row.lock and rng.random() < 0.004:
+                    prefix += b"\xf0"  # #UD
+        code = prefix + row.prefix + opcode + code + tail
+        for r in written:
+            self.clobber(r)
+        for r in row.clobbers:
+            self.clobber(r)
+        undefined = row.masked if not self.settings.reference else row.undefined
+        if undefined:
+            mask = 0
+            for letter in undefined:
+                mask |= FLAG_BITS[letter]
+            code += b"\x9c\x81\x24\x24" + le(~mask, 4) + b"\x9d"  # PUSHF; AND [ESP], ~mask; POPF
+        self.emit(code)
+
+    def bit_memory(self, row):
+        """BT m, r with a bit index outside the operand: base register + signed index."""
+        rng = self.rng
+        base, index = rng.sample((EAX, ECX, EDX, EBX, ESI, EDI), 2)
+        self.set_reg(index, rng.randrange(-8192, 8192))
+        self.set_reg(base, self.target(4) - self.seg_base["ds"])
+        return index, Memory(b"", base, b"", 0)
+
+    def implicit(self, reg, index):
+        """Makes reg point into the regions for an instruction that addresses through it; index is
+        a register whose low byte is added."""
+        if self.known[reg] is None or not self.mapped(self.known[reg]) or self.seg_base["ds"]:
+            if self.rng.random() < 0.95:
+                self.set_reg(reg, self.target(4) - self.seg_base["ds"] - (128 if index is not None
+                                                                         else 0))
+        segment = ""
+        if self.rng.random() < 0.1:
+            segment = self.rng.choice(("es", "ss", "ds", "ds" if self.settings.reference else "fs"))
+        return Memory(SEG_PREFIX.get(segment, b""), 0, b"", 0)
+
+    @staticmethod
+    def mapped(address):
+        return ARENA + 16 <= address < ARENA + 0x2000 - 256
+
+    # -- composites --
+
+    def string(self):
+        rng = self.rng
+        op = rng.choice((0xA4, 0xA5, 0xA6, 0xA7, 0xAA, 0xAB, 0xAC, 0xAD, 0xAE, 0xAF))
+        size = 1 if not op & 1 else (2 if rng.random() < 0.25 else 4)
+        down = rng.random() < 0.3
+        self.emit(b"\xfd" if down else b"\xfc")
+        a16 = self.settings.low and rng.random() < 0.1 and not (self.seg_base["ds"] or
+                                                                self.seg_base["es"])
+        count = rng.choice((0, 1, 2, 3, 4, 7, 8, 16, 31, 32, 33, 64, 100))
+        prefix = b""
+        segment = "ds"
+        if rng.random() < 0.12:
+            segment = rng.choice(("es", "cs", "ss") + (() if self.settings.reference
+                                                       else ("fs", "gs")))
+            prefix += SEG_PREFIX[segment]
+        rep = rng.random()
+        if rep < 0.6:
+            prefix += rng.choice((b"\xf3", b"\xf2"))
+            value = count if not a16 else count | rng.getrandbits(16) << 16
+            self.set_reg(ECX, value)
+        uses_si = op in (0xA4, 0xA5, 0xA6, 0xA7, 0xAC, 0xAD)
+        uses_di = op not in (0xAC, 0xAD)
+        overlap = rng.random() < 0.2
+        target = self.target(4)
+        if rng.random() < 0.15:  # run into a page boundary
+            edge = rng.choice((ARENA + 0x1000, RO, casefile.ARENA_END, ARENA))
+            target = edge + rng.randrange(-40, 40)
+        if a16:
+            target = LOW + rng.randrange(0x100, 0xE00)
+            if rng.random() < 0.2:
+                target = LOW + 0x1000 - rng.randrange(1, 32)
+            prefix = b"\x67" + prefix
+        high = rng.getrandbits(16) << 16 if a16 else 0
+        if uses_si:
+            self.set_reg(ESI, (target - self.seg_base.get(segment, 0) & (0xFFFF if a16 else M32)) | high)
+        if uses_di:
+            if overlap and uses_si:
+                di = target + rng.choice((-8, -4, -3, -1, 0, 1, 2, 4, 5, 8, 16))
+            elif a16:
+                di = LOW + rng.randrange(0x100, 0xE00)
+            else:
+                di = self.target(4)
+                if rng.random() < 0.1:
+                    di = rng.choice((RO, casefile.ARENA_END, ARENA)) + rng.randrange(-40, 40)
+            self.set_reg(EDI, (di - self.seg_base["es"] & (0xFFFF if a16 else M32)) | high)
+        if op in (0xAE, 0xAF) and rng.random() < 0.5:
+            self.set_reg(EAX, rng.choice((0, M32, 1)))
+        if size == 2:
+            prefix = b"\x66" + prefix
+        self.emit(prefix + bytes((op,)))
+        for reg in (ECX, ESI, EDI):
+            self.clobber(reg)
+        if op in (0xAC, 0xAD):
+            self.clobber(EAX)
+        if rng.random() < 0.7:
+            self.emit(b"\xfc")
+
+    def branch(self):
+        """A forward branch over 0 to 4 of the following instructions."""
+        rng = self.rng
+        skip = rng.randrange(0, 5)
+        r = rng.random()
+        if r < 0.5:
+            self.jump(bytes((0x70 + rng.randrange(16),)), 1, skip)
+        elif r < 0.75:
+            self.jump(bytes((0x0F, 0x80 + rng.randrange(16))), 4, skip)
+        elif r < 0.82:
+            self.jump(b"\xeb", 1, skip)
+        elif r < 0.86:
+            self.jump(b"\xe9", 4, skip)
+        elif r < 0.95:
+            if rng.random() < 0.4:
+                self.set_reg(ECX, rng.choice((0, 1, 2, 0x10000, 0x10001)))
+            prefix = b"\x67" if rng.random() < 0.3 else b""
+            op = 0xE0 + rng.randrange(4)
+            self.jump(prefix + bytes((op,)), 1, skip)
+            if op != 0xE3:
+                self.clobber(ECX)
+        else:
+            self.indirect(skip)
+
+    def jump(self, opcode, size, skip):
+        fixup = (len(opcode), size, True, skip, 0)
+        known = list(self.known)
+        self.emit(opcode + bytes(size), (fixup,))
+        self.join(skip, known)
+
+    def join(self, skip, known):
+        self.joins.append((len(self.items) + skip, known))
+        self.joins.sort(key=lambda j: j[0])
+
+    def indirect(self, skip):
+        """JMP through a register, memory, or PUSH + RET."""
+        rng = self.rng
+        r = rng.random()
+        reg = rng.choice((EAX, ECX, EDX, EBX, EBP, ESI, EDI))
+        label = (1, 4, False, skip, 0)
+        if r < 0.4:
+            code = bytes((0xB8 + reg, 0, 0, 0, 0, 0xFF, 0xE0 | reg))
+            self.clobber(reg)
+        elif r < 0.6:
+            code = b"\x68\0\0\0\0\xc3"
+        elif r < 0.7:
+            code = b"\x68\0\0\0\0\xc2" + le(4 * rng.randrange(0, 8), 2)
+        elif r < 0.85:
+            code = b"\x68\0\0\0\0\xff\x24\x24"
+        else:  # far return: CS below EIP
+            code = b"\x0e\x68\0\0\0\0\xcb"
+            label = (2, 4, False, skip, 0)
+        known = list(self.known)
+        self.emit(code, (label,))
+        self.join(skip, known)
+
+    def call(self):
+        """CALL over a few instructions; now and then the called part returns here."""
+        rng = self.rng
+        r = rng.random()
+        if r < 0.35:  # call a function that stands here: call f; jmp end; f: ...; ret; end:
+            body = rng.randrange(1, 4)
+            call = len(self.items)
+            self.emit(b"\xe8\0\0\0\0", ((1, 4, True, 1, 0),))
+            jump = len(self.items)
+            self.emit(b"\xeb\0", ((1, 1, True, 0, 0),))
+            for _ in range(body):
+                self.pools["leaf"].pick(rng)(self)
+            self.emit(rng.choice((b"\xc3", b"\xc2\x00\x00", b"\xf3\xc3")))
+            self.items[call].fixups = ((1, 4, True, 1, 0),)
+            self.items[jump].fixups = ((1, 1, True, len(self.items) - jump - 1, 0),)
+            self.known = [None] * 8
+        elif r < 0.6:
+            self.jump(b"\xe8", 4, rng.randrange(0, 4))
+        elif r < 0.75:  # CALL [ESP-4] with the target pushed and popped
+            reg = rng.choice((EAX, ECX, EDX, EBX, EBP, ESI, EDI))
+            skip = rng.randrange(0, 3)
+            known = list(self.known)
+            known[reg] = None
+            self.clobber(reg)
+            self.emit(bytes((0xB8 + reg, 0, 0, 0, 0, 0xFF, 0xD0 | reg)), ((1, 4, False, skip, 0),))
+            self.join(skip, known)
+        elif r < 0.9:
+            skip = rng.randrange(0, 3)
+            known = list(self.known)
+            self.emit(b"\x68\0\0\0\0\xff\x14\x24", ((1, 4, False, skip, 0),))
+            self.join(skip, known)
+        else:  # 16-bit operand size: EIP is cut to 16 bits, a wild address
+            self.emit(b"\x66\xe8\0\0")
+
+    def loop(self):
+        """A backward LOOP with a small count around instructions that leave ECX alone."""
+        rng = self.rng
+        self.set_reg(ECX, rng.randrange(1, 6))
+        before = len(self.items)
+        for _ in range(rng.randrange(1, 4)):
+            r = rng.choice((EAX, EDX, EBX, ESI, EDI, EBP))
+            s = rng.randrange(8)
+            op = rng.choice((0x01, 0x11, 0x19, 0x29, 0x31, 0x09, 0x21))
+            self.emit(bytes((op, 0xC0 | s << 3 | r)))
+            self.clobber(r)
+        op = rng.choice((b"\xe2", b"\xe2", b"\x49\x75", b"\x83\xe9\x01\x75", b"\x49\x0f\x85"))
+        size = 4 if op[-2:] == b"\x0f\x85" else 1
+        back = before - len(self.items) - 1
+        self.emit(op + bytes(size), ((len(op), size, True, back, 0),))
+        self.known[ECX] = None
+
+    def divide(self):
+        """DIV/IDIV with operands that mostly do not overflow."""
+        rng = self.rng
+        digit = rng.choice((6, 7))
+        size = rng.choice((1, 2, 4, 4))
+        r = rng.random()
+        if r < 0.5:
+            self.set_reg(EAX, self.value() & 0xFFFF if size == 1 and r < 0.2 else self.value())
+            if size > 1:
+                if digit == 7 and rng.random() < 0.7:
+                    self.emit(b"\x99" if size == 4 else b"\x66\x99")
+                else:
+                    self.set_reg(EDX, rng.choice((0, 0, 0, 1, 5, M32)))
+        elif r < 0.8:
+            self.set_reg(EDX, 0)
+        prefix = b"\x66" if size == 2 else b""
+        opcode = 0xF6 if size == 1 else 0xF7
+        if rng.random() < 0.4:
+            m = self.memory(size)
+            code = m.prefix + prefix + bytes((opcode, m.modrm | digit << 3)) + m.tail
+        else:
+            code = prefix + bytes((opcode, 0xC0 | digit << 3 | rng.randrange(8)))
+        if self.settings.reference:
+            code += b"\x39\xc0"
+        self.emit(code)
+        self.clobber(EAX)
+        self.clobber(EDX)
+
+    def flags(self):
+        """POPF of a chosen image; PUSHF beside it."""
+        rng = self.rng
+        image = rng.getrandbits(32) & (0x00203ED5 | 0x00033202) & ~0x100
+        if rng.random() < 0.3:
+            image |= 0x4000
+        if rng.random() < 0.5:
+            image &= 0xFFF
+        code = b"\x68" + le(image, 4) + (b"\x9d" if rng.random() < 0.85 else b"\x66\x9d\x59")
+        if code[-1] == 0x59:
+            self.clobber(ECX)
+        self.emit(code)
+
+    def enter(self):
+        rng = self.rng
+        size = 4 * rng.randrange(0, 16)
+        level = 0 if rng.random() < 0.6 else rng.randrange(0, 4)
+        if level and rng.random() < 0.9:
+            self.set_reg(EBP, STACK + 0x700 + 4 * rng.randrange(0, 32))
+        prefix = b"\x66" if rng.random() < 0.1 else b""
+        self.emit(prefix + b"\xc8" + le(size, 2) + bytes((level,)))
+        self.clobber(EBP)
+        if rng.random() < 0.6 and not prefix:
+            self.pools["leaf"].pick(rng)(self)
+            self.emit(b"\xc9")
+            self.clobber(EBP)
+
+    def leave(self):
+        self.set_reg(EBP, STACK + 0x700 + 4 * self.rng.randrange(0, 64))
+        self.emit(b"\xc9")
+        self.clobber(EBP)
+
+    def stack_pointer(self):
+        """ESP as an operand: adjusted, read, pushed, popped."""
+        rng = self.rng
+        esp = STACK + 0x800 + 4 * rng.randrange(-32, 32)
+        choices = (b"\x83\xec" + bytes((4 * rng.randrange(0, 16),)),
+                   b"\x83\xc4" + bytes((4 * rng.randrange(0, 16),)),
+                   b"\x8d\x64\x24" + bytes((4 * rng.randrange(0, 16),)), b"\x54", b"\x5c",
+                   b"\x68" + le(esp, 4) + b"\x5c", b"\xbc" + le(esp, 4), b"\x89\xe0", b"\x8b\x04\x24",
+                   b"\xff\x34\x24", b"\x8f\x04\x24", b"\x8f\x44\x24\x08", b"\xff\x74\x24\x04",
+                   b"\x87\x04\x24", b"\x66\x54", b"\x44\x4c", b"\x03\x24\x24\x2b\x64\x24\xfc",
+                   b"\x0f\x44\xe0", b"\x0f\xb1\xe4", b"\xff\x34\xe4", b"\x89\xe5", b"\x94\x94",
+                   b"\x66\x44\x66\x4c", b"\x8d\x24\x24", b"\x8c\x1c\x24")
+        self.emit(rng.choice(choices))
+        self.clobber(EAX)
+        self.clobber(EBP)
+
+    def trap(self):
+        """Instructions that end a case."""
+        rng = self.rng
+        simple = (b"\xcc", b"\xcd\x03", b"\xcd\x04", b"\xcd\x05", b"\xcd\x20", b"\xcd\xff", b"\xce",
+                  b"\xce", b"\xce", b"\x0f\x0b", b"\x0f\xff\xc0", b"\xfa", b"\xfb", b"\xf4",
+                  b"\xec", b"\xee", b"\xe4\x60", b"\x6c", b"\x6e", b"\xf3\x6c", b"\x0f\x20\xc0",
+                  b"\x0f\x22\xd8", b"\x0f\x21\xc0", b"\x0f\x01\xd8", b"\x0f\x06", b"\x0f\x08",
+                  b"\x0f\x09", b"\x0f\x30", b"\x0f\x32", b"\x0f\x01\x38", b"\x0f\x01\x10",
+                  b"\x0f\x00\xd8", b"\x0f\x00\xd0", b"\x0f\xb9\xc0", b"\xf0\x90", b"\xf0\x01\xc0",
+                  b"\xf0\x8b\x03", b"\xf0\x39\x03", b"\x8d\xc0", b"\xc6\xc8\x00", b"\xfe\xd0",
+                  b"\xff\xf8", b"\xff\xd8", b"\x8e\xc8", b"\x62\xc1", b"\x0f\xc7\xc8", b"\x0f\xc7\xf8"
+                  [:0] or b"\x0f\x04", b"\x0f\x0a", b"\x0f\x24\xc0", b"\x0f\x26\xc0", b"\x8f\xc8"
+                  [:0] or b"\x8c\xf8", b"\x8e\xf8", b"\x0f\x36", b"\x0f\x38\xff\xc0", b"\x0f\xa6\xc0",
+                  b"\xf0\xff\x33", b"\xf0\x0f\xa3\x03", b"\xf0\xa4")
+        self.emit(rng.choice(simple))
+
+    def bound(self):
+        rng = self.rng
+        reg = rng.choice((EAX, ECX, EDX, EBX, ESI, EDI))
+        low, high = sorted((rng.randrange(-100, 100), rng.randrange(-100, 200)))
+        at = ARENA + 8 * rng.randrange(0, 0x300)
+        if rng.random() < 0.8:
+            self.case.patches += [(at, low & M32), (at + 4, high & M32)]
+        self.set_reg(reg, rng.randrange(low - 3, high + 4))
+        prefix = b"\x66" if rng.random() < 0.2 else b""
+        self.emit(prefix + bytes((0x62, 5 | reg << 3)) + le(at - self.seg_base["ds"], 4))
+
+    def state_store(self):
+        """FNSTENV, FNSAVE, FXSAVE, with what holds instruction pointers zeroed, and reloads."""
+        rng = self.rng
+        at = ARENA + 64 * rng.randrange(0, 64)
+        if rng.random() < 0.06:
+            at += rng.choice((4, 8, 1))
+        reg = rng.choice((EBX, ESI, EDI, EDX))
+        self.set_reg(reg, at - self.seg_base["ds"])
+        kind = rng.randrange(6)
+        short = rng.random() < 0.2
+
+        def zero(displacement):
+            return bytes((0xC7, 0x80 | reg)) + le(displacement, 4) + bytes(4)
+
+        if kind < 4:
+            load = {0: (0xD9, 6, 0xD9, 4), 1: (0xD9, 6, 0xD9, 4), 2: (0xDD, 6, 0xDD, 4),
+                    3: (0xDD, 6, 0xDD, 4)}[kind]
+            prefix = b"\x66" if short else b""
+            code = prefix + bytes((load[0], load[1] << 3 | reg))
+            if short:
+                code += zero(6) + zero(10)
+            else:
+                code += zero(12) + zero(16) + zero(20) + zero(24)
+            self.emit(code)
+            if rng.random() < 0.6:
+                self.pools["leaf"].pick(rng)(self)
+                if self.known[reg] == at - self.seg_base["ds"] & M32:
+                    self.emit(prefix + bytes((load[2], load[3] << 3 | reg)))
+        else:
+            code = bytes((0x0F, 0xAE, reg)) + zero(8) + zero(12) + zero(16) + zero(20)
+            code += bytes((0x66, 0xC7, 0x80 | reg)) + le(6, 4) + bytes(2)
+            code += zero(28)
+            self.emit(code)
+            if rng.random() < 0.7:
+                for _ in range(rng.randrange(3)):
+                    self.pools["leaf"].pick(rng)(self)
+                if self.known[reg] == at - self.seg_base["ds"] & M32:
+                    self.emit(bytes((0x0F, 0xAE, 0x08 | reg)))
+
+    def self_modify(self):
+        """Writes into an instruction that stands a little later."""
+        rng = self.rng
+        skip = rng.randrange(0, 4)
+        value = rng.getrandbits(32)
+        store = b"\xc7\x05\0\0\0\0" + le(value, 4) if rng.random() < 0.5 else (
+            b"\xc6\x05\0\0\0\0" + le(value, 1))
+        reg = rng.choice((EAX, ECX, EDX, EBX))
+        self.emit(store, ((2, 4, False, skip, 1 - self.seg_base["ds"]),))
+        for _ in range(skip):
+            self.single()
+        if len(self.items):
+            self.emit(bytes((0xB8 + reg,)) + le(rng.getrandbits(32), 4))
+        self.clobber(reg)
+
+    def single(self):
+        """Exactly one item."""
+        rng = self.rng
+        reg = rng.choice((EAX, ECX, EDX, EBX))
+        self.emit(bytes((rng.choice((0x01, 0x29, 0x31, 0x85)), 0xC0 | rng.randrange(8) << 3 | reg)))
+        self.clobber(reg)
+
+    def segment(self):
+        """Segment registers: loads of valid, null and bad selectors, far pointers, pushes."""
+        rng = self.rng
+        name = rng.choice(("es", "fs", "gs", "ds"))
+        number = {"es": 0, "ds": 3, "fs": 4, "gs": 5}[name]
+        good = [0x2B, 0x2B, 0x07, 0x0F, 0x17, 0x1F, 0x27, 0x2F]
+        selector = rng.choice(good)
+        r = rng.random()
+        if r < 0.1:
+            selector = rng.choice((0, 3, 0x3F, 0x23, 0x37, 0x08, 0x0B, 0x18, 0x1B, 0x28, 0x04, 0x47,
+                                   0xFFF8, 0xFFFF, 0x83))
+        elif name == "ds" and r < 0.7:
+            selector = 0x2B
+        r = rng.random()
+        if r < 0.4:
+            reg = rng.choice((EAX, ECX, EDX, EBX))
+            self.emit(bytes((0xB8 + reg,)) + le(selector | rng.getrandbits(16) << 16, 4)
+                      + bytes((0x8E, 0xC0 | number << 3 | reg)))
+            self.clobber(reg)
+        elif r < 0.7:
+            pop = {"es": b"\x07", "ds": b"\x1f", "fs": b"\x0f\xa1", "gs": b"\x0f\xa9"}[name]
+            if rng.random() < 0.15:
+                self.emit(b"\x66\x68" + le(selector, 2) + b"\x66" + pop)
+            else:
+                self.emit(b"\x68" + le(selector | rng.getrandbits(16) << 16, 4) + pop)
+        elif r < 0.9:
+            load = {"es": b"\xc4", "ds": b"\xc5", "fs": b"\x0f\xb4", "gs": b"\x0f\xb5"}[name]
+            reg = rng.choice((EAX, ECX, EDX, EBX, EBP, ESI, EDI))
+            value = self.target(4)
+            self.emit(b"\x68" + le(selector, 4) + b"\x68" + le(value, 4) + load
+                      + bytes((4 | reg << 3, 0x24)) + b"\x83\xc4\x08")
+            self.clobber(reg)
+        else:
+            push = rng.choice((b"\x06", b"\x0e", b"\x16", b"\x1e", b"\x0f\xa0", b"\x0f\xa8"))
+            self.emit((b"\x66" if rng.random() < 0.2 else b"") + push)
+            return
+        if selector in good:
+            self.seg_base[name] = casefile.LDT[selector >> 3][0] if selector & 4 else 0
+            if name in ("fs", "gs"):
+                self.case.seg[2:] = [v or 0x2F for v in self.case.seg[2:]]
+        if rng.random() < 0.15:
+            self.case.seg[rng.randrange(4)] = selector if selector in good else USER_DS
+
+    def far(self):
+        """Far transfers to the flat code segments."""
+        rng = self.rng
+        selector = rng.choice((0x23, 0x23, 0x37, 0x37, 0x23, 0x2B, 0x3F, 0x08, 0))
+        skip = rng.randrange(0, 3)
+        r = rng.random()
+        known = list(self.known)
+        if r < 0.3:
+            self.emit(b"\xea\0\0\0\0" + le(selector, 2), ((1, 4, False, skip, 0),))
+        elif r < 0.5:
+            self.emit(b"\x9a\0\0\0\0" + le(selector, 2), ((1, 4, False, skip, 0),))
+        elif r < 0.75:
+            self.emit(b"\x68" + le(selector, 4) + b"\x68\0\0\0\0"
+                      + rng.choice((b"\xcb", b"\xca\x08\x00", b"\xff\x2c\x24", b"\xff\x1c\x24")),
+                      ((6, 4, False, skip, 0),))
+        else:
+            self.emit(b"\x9c\x68" + le(selector, 4) + b"\x68\0\0\0\0\xcf", ((7, 4, False, skip, 0),))
+        self.join(skip, known)
+
+
+USER_DS = casefile.USER_DS
+
+
+def make_pools(settings):
+    table = [r for r in rows.table()
+             if not (settings.reference and (r.skipref or r.group in ("x87", "mmx")))]
+    composites = [("string", 14), ("branch", 22), ("call", 8), ("loop", 3), ("divide", 6),
+                  ("flags", 4), ("enter", 2), ("leave", 2), ("stack_pointer", 6), ("trap", 0.8),
+                  ("bound", 1.5), ("self_modify", 1)]
+    if not settings.reference:
+        composites += [("state_store", 2), ("segment", 2), ("far", 1)]
+    if settings.only:
+        wanted = re.compile(settings.only)
+        table = [r for r in table if wanted.search(r.name) or wanted.search(r.group)]
+        composites = [(n, w) for n, w in composites if wanted.search(n)]
+
+    def row_step(row):
+        return lambda builder: builder.row(row)
+
+    def rows_of(group):
+        return [(r.weight, row_step(r)) for r in table if r.group == group]
+
+    steps = {n: (lambda name: lambda b: getattr(b, name)())(n) for n, _ in composites}
+    pools = {}
+    integer, others = rows_of("integer"), [(w, steps[n]) for n, w in composites]
+    scale = {group: sum(w for w, _ in rows_of(group)) or 1 for group in ("integer", "x87", "mmx",
+                                                                        "sse")}
+
+    def part(group, share):
+        return [(w * share / scale[group], step) for w, step in rows_of(group)]
+
+    total = sum(w for w, _ in others) or 1
+    composite = [(w / total, step) for w, step in others]
+    pools["mixed"] = (part("integer", 5) + part("x87", 1) + part("mmx", 1) + part("sse", 2)
+                      + [(w * 3, s) for w, s in composite])
+    pools["integer"] = part("integer", 6) + [(w * 3, s) for w, s in composite]
+    pools["x87"] = part("integer", 1) + part("x87", 8) + [(w, s) for w, s in composite]
+    pools["vector"] = (part("integer", 1) + part("mmx", 3) + part("sse", 6)
+                       + [(w, s) for w, s in composite])
+    pools = {name: Pool(entries) for name, entries in pools.items() if entries}
+    leaf = integer or part("x87", 1) or part("sse", 1) or part("mmx", 1)
+    pools["leaf"] = Pool(leaf) if leaf else pools["mixed"]
+    return pools
+
+
+def cases(seed, count, settings):
+    """count cases; the same for the same arguments."""
+    rng = random.Random(seed)
+    pools = make_pools(settings)
+    profiles = [p for p in ("integer", "integer", "integer", "mixed", "x87", "vector") if p in pools
+                and not (settings.reference and p == "x87")]
+    result = []
+    address = casefile.CODE_BASE
+    for index in range(count):
+        builder = Builder(rng, settings, pools)
+        builder.start()
+        pool = pools[rng.choice(profiles)]
+        for _ in range(rng.randrange(1, 17)):
+            pool.pick(rng)(builder)
+        case = builder.case
+        case.name = f"seed {seed} case {index}"
+        case.address = address
+        length = len(case.code())
+        address += length + rng.randrange(0, 32)
+        if address > casefile.CODE_BASE + casefile.CODE_SIZE - 2048:
+            address = casefile.CODE_BASE + rng.randrange(0, 64)
+        result.append(case)
+    return result
