@@ -9,6 +9,7 @@
 #include "bt/bt.h"
 #include "devices/pic.h"
 #include "devices/pit.h"
+#include "devices/rtc.h"
 #include "devices/sysport.h"
 #include "devices/uart.h"
 #include "host/host.h"
@@ -22,6 +23,7 @@ struct board {
     struct vclock clock;
     struct pic pic;
     struct pit pit;
+    struct rtc rtc;
     struct sysport sysport;
     struct uart uart[SERIAL_PORTS];
     struct irq_or serial_irq[2]; /* COM1 and COM3 on IRQ 4, COM2 and COM4 on IRQ 3 */
@@ -63,6 +65,7 @@ bool board_create(struct vm *vm, const struct board_config *config) {
     struct irq_line intr = {.set = set_intr, .chip = &vm->vcpu};
     bool ok = pic_create(&b->pic, vm->bus, intr) &&
               pit_create(&b->pit, vm->bus, &b->clock, &b->pic) &&
+              rtc_create(&b->rtc, vm->bus, &b->clock, &b->pic, vm->mem.ram_size) &&
               sysport_create(&b->sysport, vm, &b->clock, &b->pit, &b->a20, config->debugcon) &&
               create_serial(b, vm->bus);
     if (!ok)
@@ -75,6 +78,7 @@ void board_reset(struct vm *vm) {
     b->a20 = true;
     pic_reset(&b->pic);
     pit_reset(&b->pit);
+    rtc_reset(&b->rtc);
     sysport_reset(&b->sysport);
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         if (b->serial_mask & 1u << i)
