@@ -287,6 +287,7 @@ static inline void assert_fault(unsigned vector, int64_t error) {
         (void)(call);                                                                              \
         assert_fault(vector, error);                                                               \
         before_.exc = cpu.exc;                                                                     \
+        before_.val = cpu.val; /* an operand `call` may have passed */                             \
         assert_memory_equal(&before_, &cpu, sizeof cpu);                                           \
         cpu.exc.pending = false;                                                                   \
     } while (0)
