@@ -33,8 +33,7 @@ static const int allowed[] = {
     SCMP_SYS(arch_prctl),
     /* signals and the end */
     SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack),
-    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill), SCMP_SYS(futex), SCMP_SYS(exit),
-    SCMP_SYS(exit_group)};
+    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group)};
 
 static void on_sigsys(int sig, siginfo_t *info, void *context) {
     (void)sig;
@@ -44,22 +43,26 @@ static void on_sigsys(int sig, siginfo_t *info, void *context) {
                name ? name : "unknown");
 }
 
+/* Allows a call if the masked bits of its 32-bit argument arg have the value. */
+static int allow_if(scmp_filter_ctx filter, int call, unsigned arg, uint32_t mask, uint32_t value) {
+    const struct scmp_arg_cmp cmp = {
+        .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &cmp);
+}
+
 static bool add_rules(scmp_filter_ctx filter) {
     int failed = 0;
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    failed |= allow_if(filter, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
+    failed |= allow_if(filter, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
     /* the terminal's mode, and nothing else one can do with a descriptor (TIOCSTI!) */
-    static const unsigned long modes[] = {TCGETS, TCSETS, TCSETSW, TCSETSF};
+    static const uint32_t modes[] = {TCGETS, TCSETS, TCSETSW, TCSETSF};
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
-        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                                   SCMP_A1_32(SCMP_CMP_EQ, modes[i]));
+        failed |= allow_if(filter, SCMP_SYS(ioctl), 1, UINT32_MAX, modes[i]);
     /* job control and the final raise() may signal us, nobody else */
-    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-                               SCMP_A0_32(SCMP_CMP_EQ, (unsigned)getpid()));
+    failed |= allow_if(filter, SCMP_SYS(kill), 0, UINT32_MAX, (uint32_t)getpid());
+    failed |= allow_if(filter, SCMP_SYS(tgkill), 0, UINT32_MAX, (uint32_t)getpid());
     return failed == 0;
 }
 
