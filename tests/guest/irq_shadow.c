@@ -1,0 +1,73 @@
+/* When a pending interrupt is taken: after the instruction that follows STI, right after POPF and
+ * IRET, not between STI and CLI, out of HLT (SDM vol 2B STI; vol 3A, 6.8.1 and 6.8.3). The PIT's
+ * IRQ 0 is pending before each snippet; the outcome INT 20 tells the interrupted EIP. */
+#include "guest.h"
+
+CODE(sti_nop, "sti; nop; nop; nop");
+CODE(sti_twice, "sti; sti; nop; nop");
+CODE(sti_cli, "sti; cli; nop; nop");
+CODE(sti_popf, "pushl $2; sti; popfl; nop; nop");
+CODE(sti_inc, "sti; incl %eax; incl %eax; incl %eax");
+CODE(sti_load, "sti; movl (%esi), %eax; incl %eax");
+CODE(sti_push, "sti; pushl %eax; nop");
+CODE(sti_call, "sti; call 1f; nop; 1: nop");
+CODE(sti_branch, "sti; jmp 1f; nop; 1: nop");
+CODE(sti_hlt, "sti; hlt; nop");
+CODE(sti_ud, "sti; ud2");
+CODE(popf_nop, "pushl $0x202; popfl; nop; nop");
+CODE(popf_same, "pushl $2; popfl; nop; nop");
+CODE(popf16, "pushw $0x202; popfw; nop; nop");
+CODE(iret_nop, "pushl $0x202; pushl $8; pushl $1f; iretl; nop; 1: nop; nop");
+CODE(cli_nop, "cli; nop");
+CODE(first_insn, "incl %eax; incl %eax");
+
+static void pend(void) {
+    pic_init();
+    outb(0x43, 0x30); /* channel 0, mode 0: IRQ 0 rises when the count is done, and stays */
+    outb(0x40, 20);
+    outb(0x40, 0);
+    while (!(pic_irr(PIC1) & 1))
+        ;
+    pic_mask(0xFFFE);
+}
+
+static void attempt(const char *name, const uint8_t *code, int ring, uint32_t eflags) {
+    struct regs in = ring ? regs_ring3(code) : regs_ring0(code);
+    in.eflags |= eflags;
+    in.esi = in.edi = ARENA;
+    in.ecx = 1000;
+    *(volatile uint32_t *)ARENA = 0;
+    pend();
+    run(&in);
+    pic_mask(0xFFFF);
+    printf("ring%d ", ring);
+    report(name, &in);
+    printf("  irr %x isr %x\n", pic_irr(PIC1) & 1, pic_isr(PIC1));
+}
+
+#define ATTEMPT(code) attempt(#code, code, 0, 0)
+
+void guest_main(void) {
+    ATTEMPT(sti_nop);
+    ATTEMPT(sti_twice);
+    ATTEMPT(sti_cli);
+    ATTEMPT(sti_popf);
+    ATTEMPT(sti_inc);
+    ATTEMPT(sti_load);
+    ATTEMPT(sti_push);
+    ATTEMPT(sti_call);
+    ATTEMPT(sti_branch);
+    ATTEMPT(sti_hlt);
+    ATTEMPT(sti_ud);
+    ATTEMPT(popf_nop);
+    ATTEMPT(popf_same);
+    ATTEMPT(popf16);
+    ATTEMPT(iret_nop);
+    ATTEMPT(cli_nop);
+    attempt("first_insn, IF set by IRET", first_insn, 0, FLAG_IF);
+    attempt("first_insn, IF set by IRET", first_insn, 3, FLAG_IF);
+    attempt("first_insn, IF clear", first_insn, 3, 0);
+    attempt("sti_nop, IOPL 3", sti_nop, 3, FLAG_IOPL3);
+    attempt("popf_nop, IOPL 3", popf_nop, 3, FLAG_IOPL3);
+    attempt("popf_nop, IOPL 0", popf_nop, 3, 0);
+}
