@@ -21,7 +21,14 @@
 #include "vmm/cpu.h"
 
 enum { BENCH_BYTES = 1 << 20, BENCH_PAGES = BENCH_BYTES / 4096 };
-enum { PAGE_OK, PAGE_ABSENT, PAGE_READ_ONLY, PAGE_SUPERVISOR };
+enum {
+    PAGE_OK,
+    PAGE_ABSENT,
+    PAGE_READ_ONLY,
+    PAGE_SUPERVISOR,
+    PAGE_CODE,  /* holds translated code until written */
+    PAGE_DEVICE /* no host pointer */
+};
 
 static struct vcpu cpu;
 static uint8_t memory[BENCH_BYTES];
@@ -60,6 +67,14 @@ bool mmu_write(struct vcpu *v, gla_t gla, const void *buf, uint32_t n, bool user
         return false;
     memcpy(memory + gla, buf, n);
     mmu_seen.writes++;
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t *state = &page_state[(gla + i) >> 12];
+
+        if (*state == PAGE_CODE) {
+            *state = PAGE_OK;
+            v->code_written = true;
+        }
+    }
     return true;
 }
 
