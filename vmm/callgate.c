@@ -79,7 +79,7 @@ static bool call_same_level(struct vcpu *v, struct target *t) {
     put(frame, t->size, 0, v->next_eip);
     put(frame, t->size, 1, v->seg[SEG_CS].sel);
     if (!check_eip(v, t) || !segment_set_accessed(v, &t->cs) ||
-        !stack_push_frame(v, &v->seg[SEG_SS], &esp, frame, 2 * t->size, vcpu_user(v), 0))
+        !stack_push_frame(v, &v->seg[SEG_SS], &esp, frame, 2 * t->size, t->size, vcpu_user(v), 0))
         return false;
     v->gpr[ESP] = esp;
     enter(v, t, v->cpl);
@@ -101,7 +101,8 @@ static bool call_inner_level(struct vcpu *v, struct target *t, unsigned cpl) {
     put(frame, size, 2 + t->params, v->gpr[ESP]);
     put(frame, size, 3 + t->params, v->seg[SEG_SS].sel);
     if (!segment_set_accessed(v, &t->cs) ||
-        !stack_push_frame(v, &ss, &esp, frame, (4 + t->params) * size, cpl == 3, ss.sel & 0xfffcu))
+        !stack_push_frame(v, &ss, &esp, frame, (4 + t->params) * size, size, cpl == 3,
+                          ss.sel & 0xfffcu))
         return false;
     vcpu_set_seg(v, SEG_SS, &ss);
     v->gpr[ESP] = esp;

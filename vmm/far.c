@@ -46,7 +46,7 @@ static bool push_return(struct vcpu *v, unsigned size, uint32_t *esp) {
     memcpy(frame, &v->next_eip, size);
     memcpy(frame + size, &cs, size);
     *esp = v->gpr[ESP];
-    return stack_push_frame(v, &v->seg[SEG_SS], esp, frame, 2 * size, vcpu_user(v), 0);
+    return stack_push_frame(v, &v->seg[SEG_SS], esp, frame, 2 * size, size, vcpu_user(v), 0);
 }
 
 /* Goes to cs:eip, which has passed all checks but the limit. call_size 0: JMP. */

@@ -61,7 +61,8 @@ static inline void frame_push_return(struct frame *f, const struct vcpu *v, cons
 
 static bool write_frame(struct vcpu *v, const struct frame *f, const struct seg *ss, uint32_t *esp,
                         unsigned cpl, uint32_t ss_error) {
-    return stack_push_frame(v, ss, esp, f->byte + f->top, FRAME_MAX - f->top, cpl == 3, ss_error);
+    return stack_push_frame(v, ss, esp, f->byte + f->top, FRAME_MAX - f->top, f->size, cpl == 3,
+                            ss_error);
 }
 
 /* The registers of a handler entered through an interrupt or trap gate. */

@@ -32,7 +32,7 @@ enum callout_result callout_pusha(struct vcpu *v, uint64_t arg) {
 
     for (unsigned reg = EAX; reg <= EDI; reg++)
         frame_set(frame, EDI - reg, v->gpr[reg], size);
-    if (!stack_push_frame(v, &v->seg[SEG_SS], &v->gpr[ESP], frame, 8 * size, vcpu_user(v), 0))
+    if (!stack_push_frame(v, &v->seg[SEG_SS], &v->gpr[ESP], frame, 8 * size, size, vcpu_user(v), 0))
         return CALLOUT_EXIT;
     return callout_wrote(v);
 }

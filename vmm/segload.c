@@ -9,24 +9,18 @@
 #include "vmm/callout.h"
 #include "vmm/segment.h"
 
-/* What translated code may depend on besides base and limit. */
-#define ATTR_TRANSLATED (SEG_P | SEG_S | SEG_CODE | SEG_E | SEG_W | SEG_DB)
-
-static bool same_class(unsigned sreg, const struct seg *a, const struct seg *b) {
-    if (((a->attr ^ b->attr) & ATTR_TRANSLATED) || a->limit != b->limit)
-        return false;
-    if (a->base == b->base)
-        return true;
-    /* The base of FS and GS is read when the code runs. */
-    return (sreg == SEG_FS || sreg == SEG_GS) && a->limit == 0xffffffffu;
-}
-
 /* Loads and says whether translated code may go on. *ok false: fault pending. */
 static enum callout_result load(struct vcpu *v, unsigned sreg, uint16_t sel, bool *ok) {
-    struct seg old = v->seg[sreg];
+    enum segment_class old = segment_class(&v->seg[sreg], false);
 
     *ok = cpu_load_seg(v, sreg, sel);
-    return *ok && same_class(sreg, &old, &v->seg[sreg]) ? CALLOUT_NEXT : CALLOUT_EXIT;
+    if (!*ok || segment_class(&v->seg[sreg], false) != old)
+        return CALLOUT_EXIT;
+    if (!v->code_written)
+        return CALLOUT_NEXT;
+    /* The accessed bit went into a page with translated code. */
+    v->code_written = false;
+    return CALLOUT_EXIT;
 }
 
 static enum callout_result undefined_sreg(struct vcpu *v) {

@@ -36,12 +36,31 @@ static bool type_ok(const struct vcpu *v, const struct seg *s, bool write) {
     return (s->attr & (SEG_CODE | SEG_W)) != SEG_CODE;
 }
 
+/* Alignment that SDM table 6-7 wants for an access of n bytes: words to x87 extended, and 48-bit
+ * far pointers. */
+static bool misaligned(gla_t gla, uint32_t n) {
+    switch (n) {
+    case 2:
+        return gla & 1;
+    case 4:
+    case 6:
+        return gla & 3;
+    case 8:
+    case 10:
+        return gla & 7;
+    default:
+        return false;
+    }
+}
+
 bool cpu_linear(struct vcpu *v, unsigned sreg, gva_t off, uint32_t n, bool write, gla_t *gla) {
     const struct seg *s = &v->seg[sreg];
 
     if (!type_ok(v, s, write) || !segment_span_ok(s, off, n))
         return vcpu_raise_error(v, sreg == SEG_SS ? VEC_SS : VEC_GP, 0);
     *gla = s->base + off;
+    if ((v->sysflags & EFL_AC) && v->cpl == 3 && (v->cr0 & CR0_AM) && misaligned(*gla, n))
+        return vcpu_raise_error(v, VEC_AC, 0);
     return true;
 }
 

@@ -35,23 +35,35 @@ static uint32_t bytes_before_wrap(const struct seg *ss, uint32_t sp, uint32_t n)
     return sp + (n - 1) > mask && mask == 0xffffu ? mask + 1 - sp : n;
 }
 
-bool stack_push_frame(struct vcpu *v, const struct seg *ss, uint32_t *esp, const void *frame,
-                      uint32_t n, bool user, uint32_t error) {
-    uint32_t sp = (*esp - n) & stack_mask(ss);
-    uint32_t first = bytes_before_wrap(ss, sp, n);
-    const uint8_t *bytes = frame;
-
-    if (!segment_span_ok(ss, sp, first))
-        return vcpu_raise_error(v, VEC_SS, error);
+/* Writes the frame's bytes, in two pieces where the stack wraps. */
+static bool write_frame(struct vcpu *v, gla_t base, uint32_t sp, const uint8_t *bytes,
+                        uint32_t first, uint32_t n, bool user) {
     if (first != n) {
-        if (!segment_span_ok(ss, 0, n - first))
-            return vcpu_raise_error(v, VEC_SS, error);
-        if (!mmu_probe(v, ss->base + sp, first, MMU_W | (user ? MMU_USER : 0)) ||
-            !mmu_write(v, ss->base, bytes + first, n - first, user))
+        if (!mmu_probe(v, base + sp, first, MMU_W | (user ? MMU_USER : 0)) ||
+            !mmu_write(v, base, bytes + first, n - first, user))
             return false;
     }
-    if (!mmu_write(v, ss->base + sp, bytes, first, user))
+    return mmu_write(v, base + sp, bytes, first, user);
+}
+
+bool stack_push_frame(struct vcpu *v, const struct seg *ss, uint32_t *esp, const void *frame,
+                      uint32_t n, unsigned size, bool user, uint32_t error) {
+    uint32_t mask = stack_mask(ss);
+    uint32_t sp = (*esp - n) & mask;
+    uint32_t first = bytes_before_wrap(ss, sp, n);
+
+    if (!segment_span_ok(ss, sp, first) || (first != n && !segment_span_ok(ss, 0, n - first)))
+        return vcpu_raise_error(v, VEC_SS, error);
+    if (!write_frame(v, ss->base, sp, frame, first, n, user)) {
+        /* CR2 is that of the first push that faults, from the top down. */
+        for (uint32_t off = n - size; off != 0; off -= size) {
+            gla_t gla = ss->base + ((sp + off) & mask);
+
+            if (!mmu_probe(v, gla, size, MMU_W | (user ? MMU_USER : 0)))
+                break;
+        }
         return false;
+    }
     *esp = stack_merge(ss, *esp, sp);
     return true;
 }

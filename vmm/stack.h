@@ -19,12 +19,12 @@ static inline uint32_t stack_merge(const struct seg *ss, uint32_t old, uint32_t 
 }
 
 /*
- * Pushes n bytes (n <= 256; ascending order, as they shall stand in memory) on the stack ss:*esp,
- * which need not be the current one, and moves *esp. user: with CPL 3 rights. False: #SS(error) or
- * #PF pending, nothing written.
+ * Pushes a frame of n bytes (ascending order, as they shall stand in memory), made of pushes of
+ * `size` bytes, on the stack ss:*esp, which need not be the current one, and moves *esp. user: with
+ * CPL 3 rights. False: #SS(error) or #PF pending, nothing written.
  */
 bool stack_push_frame(struct vcpu *v, const struct seg *ss, uint32_t *esp, const void *frame,
-                      uint32_t n, bool user, uint32_t error);
+                      uint32_t n, unsigned size, bool user, uint32_t error);
 
 /* Reads n bytes at `skip` bytes above the current stack's top. ESP does not move. False: #SS(0) or
  * #PF pending. */

@@ -88,6 +88,21 @@ static void call_stack_faults(void **state) {
     EXPECT_FAULT(call(CODE_0, 0x5000), VEC_PF, PFERR_P | PFERR_W);
 }
 
+/* CR2 is that of the push that meets the page, CS going first. */
+static void call_page_fault_address(void **state) {
+    (void)state;
+    page_state[8] = PAGE_ABSENT;
+    cpu.gpr[ESP] = 0x9000;
+    EXPECT_FAULT(call(CODE_0, 0x5000), VEC_PF, PFERR_W);
+    assert_int_equal(cpu.exc.cr2, 0x8ffc);
+    cpu.gpr[ESP] = 0x9002;
+    EXPECT_FAULT(call(CODE_0, 0x5000), VEC_PF, PFERR_W);
+    assert_int_equal(cpu.exc.cr2, 0x8ffe);
+    cpu.gpr[ESP] = 0x9004;
+    EXPECT_FAULT(call(CODE_0, 0x5000), VEC_PF, PFERR_W);
+    assert_int_equal(cpu.exc.cr2, 0x8ffc);
+}
+
 static void paragraph_modes(void **state) {
     (void)state;
     enter_v86(0);
@@ -237,6 +252,7 @@ int main(void) {
         TEST(jmp_bad_targets),
         TEST(call_direct),
         TEST(call_stack_faults),
+        TEST(call_page_fault_address),
         TEST(paragraph_modes),
         TEST(gate_to_inner_level_copies_params),
         TEST(gate16_to_inner_level),

@@ -98,6 +98,26 @@ static void access_rights_follow_cpl(void **state) {
     EXPECT_FAULT(cpu_read(&cpu, SEG_DS, 0x30000, &word, 4), VEC_PF, PFERR_P | PFERR_U);
 }
 
+static void alignment_checks(void **state) {
+    static const struct {
+        uint32_t size, bad, good;
+    } cases[] = {{2, 1, 2}, {4, 2, 4}, {6, 2, 4}, {8, 4, 8}, {10, 4, 8}, {1, 0, 3}};
+    gla_t gla;
+
+    (void)state;
+    enter_ring(3);
+    cpu.cr0 |= CR0_AM;
+    vcpu_set_eflags(&cpu, EFL_AC, EFL_AC);
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (cases[i].bad)
+            EXPECT_FAULT(cpu_linear(&cpu, SEG_DS, cases[i].bad, cases[i].size, true, &gla), VEC_AC,
+                         0);
+        assert_true(cpu_linear(&cpu, SEG_DS, cases[i].good, cases[i].size, true, &gla));
+    }
+    cpu.cpl = 0;
+    assert_true(cpu_linear(&cpu, SEG_DS, 1, 4, true, &gla));
+}
+
 /* -- loads ---------------------------------------------------------------------------------------
  */
 
@@ -182,10 +202,15 @@ static void mov_to_sreg_stays_when_nothing_changes(void **state) {
     assert_int_equal(callout_mov_to_sreg(&cpu, SEG_DS | OP(2)), CALLOUT_NEXT);
     assert_int_equal(cpu.seg[SEG_DS].sel, DATA_3);
     put_desc(DATA_3, 0x1000, 0xfffff, 0xf2, 0xc);
-    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_GS | OP(2)), CALLOUT_NEXT);
-    assert_int_equal(cpu.seg_base[SEG_GS], 0x1000);
-    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_DS | OP(2)), CALLOUT_EXIT);
+    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_GS | OP(2)), CALLOUT_EXIT);
     assert_int_equal(cpu.eip, cpu.next_eip);
+    put_desc(DATA_3, 0x2000, 0xfffff, 0xf2, 0xc); /* only one base that is not 0 for another */
+    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_GS | OP(2)), CALLOUT_NEXT);
+    assert_int_equal(cpu.seg_base[SEG_GS], 0x2000);
+    put_desc(DATA_3, 0x2000, 0xffff, 0xf2, 0xc);
+    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_GS | OP(2)), CALLOUT_EXIT);
+    put_desc(DATA_3, 0, 0xfff, 0xf2, 0xc); /* checked at run time before and after */
+    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_GS | OP(2)), CALLOUT_NEXT);
 }
 
 static void mov_to_ss_shadows(void **state) {
@@ -261,6 +286,7 @@ int main(void) {
         TEST(expand_down_limit),
         TEST(segment_types),
         TEST(access_rights_follow_cpl),
+        TEST(alignment_checks),
         TEST(load_sets_hidden_part_and_accessed_bit),
         TEST(load_privilege),
         TEST(load_bad_descriptors),
