@@ -13,9 +13,11 @@
 #include <cmocka.h>
 
 #define WINDOW_BYTES (UINT64_C(1) << 32)
+#define WINDOW_PAGES (WINDOW_BYTES >> 12)
 
 struct host_window {
     uint8_t *base;
+    uint32_t *page; /* what each page shows, as host_stub_window_page() gives it */
 };
 
 struct host_stub host_stub;
@@ -87,6 +89,7 @@ struct host_window *host_window_create(void) {
         return NULL;
     }
     w->base = p + (-(uintptr_t)p & (WINDOW_BYTES - 1));
+    w->page = host_alloc(WINDOW_PAGES * sizeof(*w->page));
     return w;
 }
 
@@ -94,20 +97,73 @@ uint64_t host_window_base(const struct host_window *w) {
     return (uintptr_t)w->base;
 }
 
+static bool refused(void) {
+    host_stub.window_calls++;
+    return host_stub.window_refuse && host_stub.window_calls % host_stub.window_refuse == 0;
+}
+
+static void check_range(uint32_t gla, uint64_t bytes) {
+    if (bytes == 0 || (gla | bytes) % 4096 != 0 || gla + bytes > WINDOW_BYTES) {
+        fail_msg("window call with gla %x, %lx bytes", gla, (unsigned long)bytes);
+    }
+}
+
 bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
                      bool writable) {
     int prot = PROT_READ | (writable ? PROT_WRITE : 0);
-    return mmap(w->base + gla, bytes, prot, MAP_SHARED | MAP_FIXED, ram_fd, (off_t)ram_offset) !=
-           MAP_FAILED;
+    uint32_t bits = HOST_STUB_MAPPED | (writable ? HOST_STUB_WRITABLE : 0);
+    check_range(gla, bytes);
+    if (refused() || mmap(w->base + gla, bytes, prot, MAP_SHARED | MAP_FIXED, ram_fd,
+                          (off_t)ram_offset) == MAP_FAILED) {
+        return false;
+    }
+    for (uint64_t at = 0; at < bytes; at += 4096) {
+        w->page[(gla + at) >> 12] = (uint32_t)(ram_offset + at) | bits;
+    }
+    return true;
 }
 
 bool host_window_protect(struct host_window *w, uint32_t gla, uint64_t bytes, bool writable) {
-    return mprotect(w->base + gla, bytes, PROT_READ | (writable ? PROT_WRITE : 0)) == 0;
+    check_range(gla, bytes);
+    if (refused() || mprotect(w->base + gla, bytes, PROT_READ | (writable ? PROT_WRITE : 0)) != 0) {
+        return false;
+    }
+    for (uint64_t at = 0; at < bytes; at += 4096) {
+        uint32_t *page = &w->page[(gla + at) >> 12];
+        if (*page == 0) {
+            fail_msg("protection of unmapped page %lx", (unsigned long)(gla + at));
+        }
+        *page = (*page & ~(uint32_t)HOST_STUB_WRITABLE) | (writable ? HOST_STUB_WRITABLE : 0);
+    }
+    return true;
 }
 
 bool host_window_unmap(struct host_window *w, uint32_t gla, uint64_t bytes) {
-    return mmap(w->base + gla, bytes, PROT_NONE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+    check_range(gla, bytes);
+    host_stub.window_calls++;
+    if (mmap(w->base + gla, bytes, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        return false;
+    }
+    for (uint64_t page = gla >> 12; page < (gla + bytes) >> 12; page++) {
+        if (w->page[page] != 0) { /* untouched stays untouched: the table is sparse */
+            w->page[page] = 0;
+        }
+    }
+    return true;
+}
+
+uint32_t host_stub_window_page(const struct host_window *w, uint32_t page) {
+    return w->page[page];
+}
+
+unsigned host_stub_window_mappings(const struct host_window *w) {
+    unsigned n = 0;
+    for (uint64_t i = 1; i < WINDOW_PAGES; i++) {
+        uint32_t last = w->page[i - 1], page = w->page[i];
+        n += last == 0 || page == 0 ? (last == 0) != (page == 0) : page != last + 4096;
+    }
+    return n;
 }
 
 unsigned host_window_budget(void) {

@@ -28,6 +28,8 @@ struct host_stub {
     uint64_t timer_ns;      /* last host_timer_arm(); UINT64_MAX: none */
     uint64_t window_base;   /* last host_set_window() */
     unsigned window_budget; /* host_window_budget() */
+    unsigned window_calls;  /* host_window_map, _protect, _unmap */
+    unsigned window_refuse; /* refuse map and protect at every n-th of these calls; 0: never */
     unsigned polls;         /* calls of host_poll() */
     struct host_stub_chr chr[HOST_STUB_CHANNELS];
 };
@@ -35,6 +37,14 @@ struct host_stub {
 extern struct host_stub host_stub;
 
 void host_stub_reset(void);
+
+/* What a window shows at page gla >> 12: 0 nothing, else the frame's address with HOST_STUB_MAPPED,
+ * and HOST_STUB_WRITABLE. Changing the protection of an unmapped page fails the test. */
+enum { HOST_STUB_MAPPED = 1, HOST_STUB_WRITABLE = 2 };
+uint32_t host_stub_window_page(const struct host_window *w, uint32_t page);
+/* How many separate mappings the window's 4 GiB consist of beyond one, the unmapped stretches
+ * between them included. */
+unsigned host_stub_window_mappings(const struct host_window *w);
 
 /* Appends to what the channel's host_chr_read will give. */
 void host_stub_chr_feed(unsigned channel, const void *data, size_t n);
