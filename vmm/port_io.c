@@ -6,7 +6,6 @@
  * A repeated INS or OUTS moves one element at a time, with the registers exact after each, and
  * leaves for events between elements; EIP then stands at the instruction.
  */
-#include "host/host.h"
 #include "mmu/mmu.h"
 #include "vmm/callout_priv.h"
 #include "vmm/segment.h"
@@ -132,7 +131,7 @@ static bool in_element(struct vcpu *v, uint16_t port, unsigned size, gla_t gla, 
 
     if (!ptr)
         return mmu_write(v, gla, &value, size, vcpu_user(v));
-    memcpy(ptr, &value, size);
+    string_store(ptr, value, size);
     return true;
 }
 
@@ -140,7 +139,7 @@ static bool out_element(struct vcpu *v, uint16_t port, unsigned size, gla_t gla,
     uint32_t value = 0;
 
     if (ptr)
-        memcpy(&value, ptr, size);
+        value = string_load(ptr, size);
     else if (!mmu_read(v, gla, &value, size, vcpu_user(v)))
         return false;
     bus_pio_write(v->vm, port, size, value);
@@ -166,7 +165,7 @@ static bool move_span(struct vcpu *v, uint64_t arg, const struct transfer *t,
                       const struct string_span *span, bool *leave) {
     uint16_t port = (uint16_t)v->gpr[EDX];
     unsigned size = CO_OPSIZE(arg);
-    ptrdiff_t step = v->flags & EFL_DF ? -(ptrdiff_t)size : (ptrdiff_t)size;
+    ptrdiff_t step = string_stride(v, size);
     uint8_t *ptr = span->count ? span->ptr : NULL;
     uint32_t n = span->count ? span->count : 1;
 

@@ -42,18 +42,6 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-static uint32_t load(const uint8_t *p, uint32_t size) {
-    uint32_t value = 0;
-
-    memcpy(&value, p, size);
-    return value;
-}
-
-/* Distance from one element to the next. */
-static ptrdiff_t stride(const struct vcpu *v, uint32_t size) {
-    return v->flags & EFL_DF ? -(ptrdiff_t)size : (ptrdiff_t)size;
-}
-
 /* The lowest byte of a span of n elements. */
 static uint8_t *lowest(const struct vcpu *v, const struct string_span *s, uint32_t n,
                        uint32_t size) {
@@ -72,7 +60,7 @@ static bool read_element(struct vcpu *v, gla_t gla, uint32_t size, uint32_t *val
 static void copy_elements(uint8_t *dst, const uint8_t *src, uint32_t n, uint32_t size,
                           ptrdiff_t step) {
     for (; n; n--, src += step, dst += step)
-        memcpy(dst, src, size);
+        string_store(dst, string_load(src, size), size);
 }
 
 static void copy_span(struct vcpu *v, const struct string_span *dst, const struct string_span *src,
@@ -87,7 +75,7 @@ static void copy_span(struct vcpu *v, const struct string_span *dst, const struc
     if (apart || (down ? to >= from : to <= from))
         memmove(to, from, bytes);
     else
-        copy_elements(dst->ptr, src->ptr, n, size, stride(v, size));
+        copy_elements(dst->ptr, src->ptr, n, size, string_stride(v, size));
 }
 
 /* Both sides are checked before a device may see the read. */
@@ -134,7 +122,7 @@ static void fill(uint8_t *p, uint32_t value, uint32_t n, uint32_t size) {
         return;
     }
     for (; n; n--, p += size)
-        memcpy(p, &value, size);
+        string_store(p, value, size);
 }
 
 static uint32_t stos_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop) {
@@ -174,7 +162,7 @@ static uint32_t lods_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop
     uint32_t n = src.count;
 
     if (n)
-        value = load(src.ptr + (ptrdiff_t)(n - 1) * stride(v, size), size);
+        value = string_load(src.ptr + (ptrdiff_t)(n - 1) * string_stride(v, size), size);
     else if (read_element(v, src.gla, size, &value))
         n = 1;
     else
@@ -238,9 +226,9 @@ static uint32_t cmps_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop
     if (limit) {
         ptrdiff_t at = 0;
 
-        for (n = 1;; n++, at += stride(v, size)) {
-            a = load(src.ptr + at, size);
-            b = load(dst.ptr + at, size);
+        for (n = 1;; n++, at += string_stride(v, size)) {
+            a = string_load(src.ptr + at, size);
+            b = string_load(dst.ptr + at, size);
             if (n == limit || ends(arg, a == b))
                 break;
         }
@@ -260,7 +248,7 @@ enum callout_result callout_cmps(struct vcpu *v, uint64_t arg) {
 
 static uint32_t scas_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop) {
     uint32_t size = CO_OPSIZE(arg);
-    uint32_t a = load((const uint8_t *)&v->gpr[EAX], size);
+    uint32_t a = string_load((const uint8_t *)&v->gpr[EAX], size);
     struct string_span dst;
     uint32_t b, n = 1;
 
@@ -269,8 +257,8 @@ static uint32_t scas_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop
     if (dst.count) {
         ptrdiff_t at = 0;
 
-        for (n = 1;; n++, at += stride(v, size)) {
-            b = load(dst.ptr + at, size);
+        for (n = 1;; n++, at += string_stride(v, size)) {
+            b = string_load(dst.ptr + at, size);
             if (n == dst.count || ends(arg, a == b))
                 break;
         }

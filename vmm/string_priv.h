@@ -45,6 +45,43 @@ static inline bool string_must_yield(const struct vcpu *v) {
     return v->vm->kicked || v->vm->stop != VM_RUNNING;
 }
 
+/* One element in memory. (The builtin, since a freestanding compiler calls memcpy.) */
+static inline uint32_t string_load(const uint8_t *p, uint32_t size) {
+    uint32_t wide;
+    uint16_t half;
+
+    switch (size) {
+    case 1:
+        return *p;
+    case 2:
+        __builtin_memcpy(&half, p, sizeof half);
+        return half;
+    default:
+        __builtin_memcpy(&wide, p, sizeof wide);
+        return wide;
+    }
+}
+
+static inline void string_store(uint8_t *p, uint32_t value, uint32_t size) {
+    uint16_t half = (uint16_t)value;
+
+    switch (size) {
+    case 1:
+        *p = (uint8_t)value;
+        break;
+    case 2:
+        __builtin_memcpy(p, &half, sizeof half);
+        break;
+    default:
+        __builtin_memcpy(p, &value, sizeof value);
+    }
+}
+
+/* Distance from one element to the next. */
+static inline ptrdiff_t string_stride(const struct vcpu *v, uint32_t size) {
+    return v->flags & EFL_DF ? -(ptrdiff_t)size : (ptrdiff_t)size;
+}
+
 /* Elements that can be accessed through one host pointer. */
 struct string_span {
     gla_t gla;      /* of the first element */

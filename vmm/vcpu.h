@@ -92,6 +92,7 @@ struct vcpu {
     uint32_t ea;          /* callouts: effective address (offset) of the memory operand */
     uint32_t val;         /* callouts: operand value where a lowering passes one */
     uint32_t scratch;     /* translated code: a value between two operands of one instruction */
+    uint32_t target;      /* translated code: where an indirect CALL goes, during its push */
     uint32_t pushf_fixed; /* what PUSHF adds to the live flags: sysflags | 2, less host constants */
     uint64_t window_base[2];      /* GS base by user? 1 : 0; 0 when that view has no window */
     uint32_t seg_base[SEG_COUNT]; /* copies of seg[].base for short addressing */
@@ -129,6 +130,7 @@ struct vcpu {
 
     struct soft_tlb tlb[2]; /* [0] CPL 0-2, [1] CPL 3 */
     struct bounce bounce;
+    uint64_t callout_count[128]; /* by bt_callout_name() number */
     /* bt/: id of the code page behind each linear page, [user][gla >> 12 & 1023]; 0 unknown */
     uint32_t code_tlb[2][CODE_TLB_ENTRIES];
 };

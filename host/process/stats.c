@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "bt/bt.h"
+#include "vmm/vm.h"
 #include "host/host.h"
 #include "mmu/mmu.h"
 
@@ -70,21 +71,24 @@ static void print_events(const struct bt_stats *b) {
     count("kicks", b->polls);
 }
 
-static void print_callouts(const struct bt_stats *b) {
-    enum { KINDS = sizeof b->callout_count / sizeof b->callout_count[0] };
+static void print_callouts(const struct vcpu *v) {
+    enum { KINDS = sizeof v->callout_count / sizeof v->callout_count[0] };
     bool shown[KINDS] = {false};
     title("callouts");
-    count("total", b->callouts);
+    uint64_t total = 0;
+    for (unsigned i = 0; i < KINDS; i++)
+        total += v->callout_count[i];
+    count("total", total);
     for (;;) { /* the most frequent first */
         unsigned best = KINDS;
         for (unsigned i = 0; i < KINDS && bt_callout_name(i) != NULL; i++)
-            if (!shown[i] && b->callout_count[i] != 0 &&
-                (best == KINDS || b->callout_count[i] > b->callout_count[best]))
+            if (!shown[i] && v->callout_count[i] != 0 &&
+                (best == KINDS || v->callout_count[i] > v->callout_count[best]))
                 best = i;
         if (best == KINDS)
             return;
         shown[best] = true;
-        share(bt_callout_name(best), b->callout_count[best], b->callouts);
+        share(bt_callout_name(best), v->callout_count[best], total);
     }
 }
 
@@ -115,6 +119,6 @@ void stats_print(const struct vm *vm) {
     print_time(b);
     print_translator(b);
     print_events(b);
-    print_callouts(b);
+    print_callouts(&vm->vcpu);
     print_mmu(mmu_stats(vm));
 }

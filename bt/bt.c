@@ -1,0 +1,83 @@
+/*
+ * Creating the translator, and its statistics.
+ */
+#include "bt/bt.h"
+
+#include "bt/bt_priv.h"
+
+static bool allocate(struct bt *bt, uint64_t frames)
+{
+    bt->blocks = host_alloc(BLOCKS * sizeof *bt->blocks);
+    bt->buckets = host_alloc(BLOCK_BUCKETS * sizeof *bt->buckets);
+    bt->pages = host_alloc(CODE_PAGES * sizeof *bt->pages);
+    bt->page_buckets = host_alloc(CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
+    bt->frame_pages = host_alloc(frames * sizeof *bt->frame_pages);
+    bt->frame_writes = host_alloc(frames);
+    bt->hints = host_alloc(HINTS * sizeof *bt->hints);
+    bt->decoder = host_alloc(insn_decoder_size());
+    for (unsigned user = 0; user < 2; user++) {
+        bt->jump_cache[user] = host_alloc(JUMP_CACHE_ENTRIES * sizeof(struct jump_entry));
+        bt->jump_log[user] = host_alloc(JUMP_LOG * sizeof(uint32_t));
+        if (!bt->jump_cache[user] || !bt->jump_log[user])
+            return false;
+    }
+    bt->poison = host_poison_create(JUMP_CACHE_ENTRIES * sizeof(struct jump_entry));
+    return bt->blocks && bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages &&
+           bt->frame_writes && bt->hints && bt->decoder && bt->poison;
+}
+
+bool bt_create(struct vm *vm, size_t cache_bytes)
+{
+    struct bt *bt = host_alloc(sizeof *bt);
+
+    if (!bt)
+        return false;
+    bt->vm = vm;
+    if (!host_code_create(&bt->code, cache_bytes) ||
+        !allocate(bt, vm->mem.ram_size >> PAGE_SHIFT))
+        return false;
+    bt->block_head = bt->block_tail = 1;
+    bt->page_count = 1;
+    bt->page_id = 1; /* ids start at 2: an unlinked page check compares with 1 */
+    insn_decoder_init(bt->decoder);
+    thunks_emit(bt);
+    bt->stats.cache_size = bt->code.size;
+    vm->bt = bt;
+    return true;
+}
+
+void bt_reset(struct vm *vm)
+{
+    tcache_flush(vm->bt);
+    jumpcache_flush(vm->bt, true);
+    memset(vm->vcpu.code_tlb, 0, sizeof vm->vcpu.code_tlb);
+    vm->vcpu.exit_slot = 0;
+}
+
+const struct bt_stats *bt_stats(const struct vm *vm)
+{
+    return &vm->bt->stats;
+}
+
+static const struct {
+    callout_fn fn;
+    const char *name;
+} callouts[] = {
+#define X(n) {callout_##n, #n},
+    CALLOUT_LIST(X)
+#undef X
+};
+
+const char *bt_callout_name(unsigned i)
+{
+    return i < sizeof callouts / sizeof callouts[0] ? callouts[i].name : NULL;
+}
+
+unsigned bt_callout_index(callout_fn fn)
+{
+    unsigned i = 0;
+
+    while (callouts[i].fn != fn)
+        i++;
+    return i;
+}

@@ -1,0 +1,53 @@
+/*
+ * The binary translator as the rest of the VMM sees it.
+ */
+#ifndef BT_BT_H
+#define BT_BT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/x86.h"
+
+struct vcpu;
+struct vm;
+struct host_regs;
+
+/* Creates the translator of a VM with a translation cache of cache_bytes. False: no host memory. */
+bool bt_create(struct vm *vm, size_t cache_bytes);
+
+/* Forgets all translations: the VM has been reset. */
+void bt_reset(struct vm *vm);
+
+/* Runs the guest until vm->stop is set: translated code, events, halts. */
+void bt_run(struct vcpu *v);
+
+/* A host exception (vector, error code, fault address) hit translated code with these registers.
+ * Changes regs to where the host must resume. False: not in translated code, a VMM bug. */
+bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint64_t error,
+                   uint64_t address);
+
+/* Makes translated code return to the run loop soon. From a host signal/interrupt handler with the
+ * interrupted registers, or with NULL from VMM code. Async-signal-safe. */
+void bt_kick(struct vcpu *v, struct host_regs *regs);
+
+/* -- what the MMU and devices tell the translator ----------------------------------------------- */
+
+/* Guest memory [gpa, gpa+n) was or is about to be written: translations of it die. True: some did. */
+bool bt_code_written(struct vm *vm, gpa_t gpa, uint64_t n);
+/* The linear-to-physical map changed: non-global only (CR3 load), or all. */
+void bt_map_changed(struct vcpu *v, bool global_too);
+void bt_map_changed_page(struct vcpu *v, gla_t gla);
+
+struct bt_stats {
+    uint64_t blocks, guest_insns, guest_bytes, host_bytes, flushes, invalidated, chained, unchained;
+    uint64_t dispatches, jump_misses, callouts, retranslated, unsupported, smc_writes;
+    uint64_t host_faults, polls, exceptions, interrupts, translate_ns, vmm_ns, halt_ns, run_ns;
+    uint64_t cache_used, cache_size;
+};
+const struct bt_stats *bt_stats(const struct vm *vm);
+/* Name of callout i for callout_count, NULL past the last. */
+const char *bt_callout_name(unsigned i);
+
+#endif

@@ -1,0 +1,191 @@
+/*
+ * The translator's own state. Sizes bound what a guest can make the VMM hold: when one runs out,
+ * old translations go.
+ */
+#ifndef BT_BT_PRIV_H
+#define BT_BT_PRIV_H
+
+#include "bt/bt.h"
+#include "bt/insn.h"
+#include "host/host.h"
+#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+enum {
+    BLOCK_MAX_INSNS = 48,
+    BLOCK_MAX_HOST_BYTES = 48 * 1024,
+    BLOCK_EXITS = 2,
+    BLOCKS = 96 * 1024,
+    BLOCK_BUCKETS = 64 * 1024,
+    CODE_PAGES = 24 * 1024,
+    CODE_PAGE_BUCKETS = 8 * 1024,
+    JUMP_CACHE_ENTRIES = 64 * 1024,
+    JUMP_LOG = 2048,
+    HINTS = 16 * 1024,
+};
+
+/* Where a direct branch leaves its block, and where it has been patched to go. */
+struct block_exit {
+    uint32_t target;     /* EIP */
+    uint32_t patch;      /* TC offset of the branch displacement that chaining rewrites; 0 none */
+    uint32_t check;      /* TC offset of the page check's immediate; 0: chained without a check */
+    uint32_t unlinked;   /* TC offset the branch goes to while not chained */
+    uint32_t to;         /* block chained to; 0 none */
+    uint32_t next_in;    /* next exit (block * 2 + n) chained to the same block; 0 end */
+};
+
+/* A translation. Block 0 is never used, so that 0 means none. */
+struct block {
+    uint32_t eip;       /* offset in CS */
+    uint32_t gla;
+    uint32_t key;
+    uint32_t cs_limit;
+    uint32_t page;      /* code page it starts on; 0: dead */
+    uint32_t page2;     /* second page of an instruction that crosses; 0 none */
+    uint32_t host;      /* TC offset of the entry */
+    uint32_t host_size; /* bytes of host code */
+    uint32_t side;      /* TC offset of the side table, right behind the code */
+    uint32_t next;      /* hash chain */
+    uint32_t next_in_page, next_in_page2;
+    uint32_t incoming;  /* first exit (block * 2 + n) chained here */
+    uint16_t side_count;
+    uint16_t length;    /* guest bytes */
+    struct block_exit exits[BLOCK_EXITS];
+};
+
+/*
+ * A page of guest code under one linear address: what translated code checks before it follows a
+ * chain into another page. Page 0 is never used.
+ */
+struct code_page {
+    uint32_t id;        /* unique over the translator's life; 0 never */
+    uint32_t vpage, ppage;
+    uint32_t blocks;    /* blocks starting here, by next_in_page */
+    uint32_t crossers;  /* blocks whose one instruction ends here, by next_in_page2 */
+    uint32_t next;      /* hash chain by vpage */
+    uint32_t next_same_frame;
+    bool user, global;
+};
+
+/* One jump-cache entry: both halves zero means the miss stub at TC offset 0. */
+struct jump_entry {
+    uint32_t minus_eip; /* -EIP, so that adding finds a match without flags */
+    uint32_t host;      /* TC offset */
+};
+
+/* Side-table entry: from this host offset on, guest EIP is block eip + guest. */
+struct side_entry {
+    uint16_t host;
+    uint8_t guest;
+    uint8_t fix; /* enum side_fix */
+};
+
+enum side_fix {
+    FIX_NONE,
+    FIX_RSI_R10, /* guest ESI is in R10 */
+    FIX_EIP_R8,  /* the instruction is complete, EIP is in R8 */
+    FIX_STRING,  /* a string instruction at work: may be interrupted between elements */
+};
+
+struct bt {
+    struct vm *vm;
+    struct host_code code;
+    uint32_t head;       /* TC offset where the next block goes */
+    uint32_t blocks_start; /* TC offset of the first block: thunks stand below */
+    struct block *blocks;
+    uint32_t block_head, block_tail; /* ring of live or dead blocks in TC order; tail oldest */
+    uint32_t *buckets;
+    struct code_page *pages;
+    uint32_t page_of_slot[2][CODE_TLB_ENTRIES]; /* code page behind each v->code_tlb entry */
+    uint32_t page_count;
+    uint32_t page_id;
+    uint32_t *page_buckets;  /* by vpage */
+    uint32_t *frame_pages;   /* first code page of each RAM frame */
+    uint8_t *frame_writes;   /* writes that hit code, by frame; saturates */
+    struct jump_entry *jump_cache[2]; /* [user] */
+    uint32_t *jump_log[2];   /* indices filled since the last flush that may go stale */
+    uint32_t jump_log_count[2];
+    void *poison;
+    uint32_t *hints;         /* gla of instructions to translate in checked form; hash set */
+    uint32_t hint_count;
+    struct insn_decoder *decoder;
+    /* thunks: TC offsets */
+    uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_chain, thunk_jump_miss;
+    uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
+    struct insn insns[BLOCK_MAX_INSNS];
+    struct side_entry sides[BLOCK_MAX_INSNS * 8];
+    uint64_t run_start_ns;
+    struct bt_stats stats;
+};
+
+/* v->exit_slot: 0 just dispatch, EXIT_JUMP an indirect miss (fill the jump cache), else
+ * block * 2 + n + 2 of the exit to chain. */
+#define EXIT_JUMP 1u
+#define EXIT_SLOT(block, n) ((block)*2u + (n) + 2u)
+
+static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset)
+{
+    return bt->code.rw + offset;
+}
+
+/* -- block.c: finding, linking and killing translations ------------------------------------------- */
+struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t eip, uint32_t key,
+                         uint32_t cs_limit);
+void block_insert(struct bt *bt, struct block *b);
+void block_kill(struct bt *bt, struct block *b);
+void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to);
+/* The block whose host code holds TC offset `offset`, dead ones included; NULL: none. */
+struct block *block_at(struct bt *bt, uint32_t offset);
+static inline uint32_t block_number(const struct bt *bt, const struct block *b)
+{
+    return (uint32_t)(b - bt->blocks);
+}
+
+/* -- tcache.c: room for translations; the oldest go first ------------------------------------------ */
+/* Room for BLOCK_MAX_HOST_BYTES at bt->head and a block descriptor, after eviction. */
+struct block *tcache_reserve(struct bt *bt);
+void tcache_commit(struct bt *bt, struct block *b, uint32_t bytes);
+void tcache_flush(struct bt *bt);
+
+/* -- codepage.c --------------------------------------------------------------------------------------- */
+/* The page that holds the code at gla for the present view, or 0 with a fault pending. */
+uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla, const uint8_t **hva);
+/* The same from the code TLB alone: 0 when it does not know. */
+uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, bool user);
+/* Makes sure that two new code pages can be noted without dropping translations. */
+void codepage_make_room(struct bt *bt);
+void codepage_add_block(struct bt *bt, struct block *b);
+void codepage_drop_block(struct bt *bt, struct block *b);
+/* Kills all translations on a RAM frame. */
+bool codepage_kill_frame(struct bt *bt, uint32_t frame);
+
+/* -- jumpcache.c ---------------------------------------------------------------------------------------- */
+void jumpcache_fill(struct bt *bt, const struct block *b);
+void jumpcache_drop(struct bt *bt, const struct block *b);
+void jumpcache_flush(struct bt *bt, bool everything);
+
+/* -- hints.c: instructions known to need the checked form ------------------------------------------------ */
+bool hint_get(const struct bt *bt, gla_t gla);
+void hint_set(struct bt *bt, gla_t gla);
+
+/* -- translate.c --------------------------------------------------------------------------------------------- */
+/* Translates the block at v->eip. NULL: a fault is pending. */
+struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key);
+
+/* -- thunks.c -------------------------------------------------------------------------------------------------- */
+void thunks_emit(struct bt *bt);
+
+/* -- bt.c -- */
+/* Place of a callout in the statistics. */
+unsigned bt_callout_index(callout_fn fn);
+
+/* -- recover.c --------------------------------------------------------------------------------------------------- */
+struct recovered {
+    struct block *block;
+    uint32_t eip;
+    enum side_fix fix;
+};
+/* What guest instruction the host code at TC offset `offset` belongs to. */
+bool recover_at(struct bt *bt, uint32_t offset, struct recovered *out);
+
+#endif

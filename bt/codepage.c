@@ -1,0 +1,248 @@
+/*
+ * Pages of guest code: which translations a frame carries (for self-modifying code) and whether a
+ * linear page still leads to the frame it was translated from (for chains across pages).
+ *
+ *   code_tlb[user][vpage % 1024]   id of the page's mapping, as far as it is known since the last flush
+ *   page_buckets[hash(vpage)] -> code_page -> code_page ...      by linear page
+ *   frame_pages[frame]        -> code_page -> code_page ...      by frame: aliases, other privilege
+ */
+#include "bt/bt_priv.h"
+#include "bt/key.h"
+#include "mmu/mmu.h"
+
+/* What a fetch from outside memory reads. */
+static const uint8_t open_bus_page[PAGE_SIZE + 16] = {[0 ... PAGE_SIZE + 15] = 0xff};
+
+static uint32_t bucket_of(uint32_t vpage)
+{
+    return (vpage * 0x9e3779b1u) >> 19 & (CODE_PAGE_BUCKETS - 1);
+}
+
+static void forget_all(struct bt *bt)
+{
+    tcache_flush(bt);
+    jumpcache_flush(bt, true);
+    memset(bt->vm->vcpu.code_tlb, 0, sizeof bt->vm->vcpu.code_tlb);
+    memset(bt->page_buckets, 0, CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
+    for (uint32_t n = 1; n < bt->page_count; n++)
+        if ((gpa_t)bt->pages[n].ppage << PAGE_SHIFT < bt->vm->mem.ram_size)
+            bt->frame_pages[bt->pages[n].ppage] = 0;
+    bt->page_count = 1;
+}
+
+void codepage_make_room(struct bt *bt)
+{
+    if (bt->page_count + 2 > CODE_PAGES)
+        forget_all(bt);
+}
+
+static bool frame_is_ram(const struct bt *bt, uint32_t ppage)
+{
+    return (gpa_t)ppage << PAGE_SHIFT < bt->vm->mem.ram_size;
+}
+
+static uint32_t find_or_make(struct bt *bt, uint32_t vpage, uint32_t ppage, bool user, bool global)
+{
+    uint32_t *head = &bt->page_buckets[bucket_of(vpage)];
+
+    for (uint32_t n = *head; n; n = bt->pages[n].next) {
+        struct code_page *p = &bt->pages[n];
+        if (p->vpage == vpage && p->ppage == ppage && p->user == user && p->global == global)
+            return n;
+    }
+    uint32_t n = bt->page_count++;
+    struct code_page *p = &bt->pages[n];
+    *p = (struct code_page){.id = ++bt->page_id,
+                            .vpage = vpage,
+                            .ppage = ppage,
+                            .next = *head,
+                            .user = user,
+                            .global = global};
+    *head = n;
+    if (frame_is_ram(bt, ppage)) {
+        p->next_same_frame = bt->frame_pages[ppage];
+        bt->frame_pages[ppage] = n;
+    }
+    return n;
+}
+
+uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla, const uint8_t **hva)
+{
+    gpa_t gpa;
+    bool global;
+    uint32_t vpage = gla >> PAGE_SHIFT;
+
+    if (!mmu_fetch(v, gla & PAGE_MASK, &gpa, hva, &global)) {
+        /* the fault address is the instruction's, not the page's */
+        if (v->exc.pending && v->exc.vector == VEC_PF)
+            v->exc.cr2 = gla;
+        return 0;
+    }
+    if (!*hva)
+        *hva = open_bus_page;
+    uint32_t n = find_or_make(bt, vpage, (uint32_t)(gpa >> PAGE_SHIFT), vcpu_user(v), global);
+    v->code_tlb[vcpu_user(v)][vpage % CODE_TLB_ENTRIES] = bt->pages[n].id;
+    bt->page_of_slot[vcpu_user(v)][vpage % CODE_TLB_ENTRIES] = n;
+    return n;
+}
+
+uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, bool user)
+{
+    uint32_t slot = (gla >> PAGE_SHIFT) % CODE_TLB_ENTRIES;
+    uint32_t n = bt->page_of_slot[user][slot];
+
+    if (!v->code_tlb[user][slot] || bt->pages[n].vpage != gla >> PAGE_SHIFT)
+        return 0;
+    return n;
+}
+
+/* -- translations of a frame ----------------------------------------------------------------------------- */
+
+void codepage_add_block(struct bt *bt, struct block *b)
+{
+    struct code_page *p = &bt->pages[b->page];
+    uint32_t n = block_number(bt, b);
+
+    b->next_in_page = p->blocks;
+    p->blocks = n;
+    mmu_protect_code(bt->vm, (gpa_t)p->ppage << PAGE_SHIFT);
+    if (b->page2) {
+        struct code_page *p2 = &bt->pages[b->page2];
+        b->next_in_page2 = p2->crossers;
+        p2->crossers = n;
+        mmu_protect_code(bt->vm, (gpa_t)p2->ppage << PAGE_SHIFT);
+    }
+}
+
+static bool frame_has_code(const struct bt *bt, uint32_t ppage)
+{
+    for (uint32_t n = bt->frame_pages[ppage]; n; n = bt->pages[n].next_same_frame)
+        if (bt->pages[n].blocks || bt->pages[n].crossers)
+            return true;
+    return false;
+}
+
+static void note_frame(struct bt *bt, uint32_t ppage)
+{
+    if (frame_is_ram(bt, ppage) && !frame_has_code(bt, ppage))
+        bt->vm->mem.frame_flags[ppage] &= (uint8_t)~FRAME_CODE;
+}
+
+void codepage_drop_block(struct bt *bt, struct block *b)
+{
+    uint32_t n = block_number(bt, b);
+    uint32_t *link = &bt->pages[b->page].blocks;
+
+    while (*link != n)
+        link = &bt->blocks[*link].next_in_page;
+    *link = b->next_in_page;
+    note_frame(bt, bt->pages[b->page].ppage);
+    if (b->page2) {
+        link = &bt->pages[b->page2].crossers;
+        while (*link != n)
+            link = &bt->blocks[*link].next_in_page2;
+        *link = b->next_in_page2;
+        note_frame(bt, bt->pages[b->page2].ppage);
+    }
+}
+
+/* Kills the page's blocks that hold any byte of [from, to) of the frame. */
+static bool kill_range(struct bt *bt, struct code_page *p, uint32_t from, uint32_t to)
+{
+    bool any = false;
+    uint32_t next;
+
+    for (uint32_t n = p->blocks; n; n = next) {
+        struct block *b = &bt->blocks[n];
+        uint32_t start = b->gla & ~PAGE_MASK;
+        next = b->next_in_page;
+        if (start < to && start + b->length > from) {
+            block_kill(bt, b);
+            any = true;
+        }
+    }
+    for (uint32_t n = p->crossers; n; n = next) {
+        struct block *b = &bt->blocks[n];
+        next = b->next_in_page2;
+        if ((b->gla & ~PAGE_MASK) + b->length - PAGE_SIZE > from) {
+            block_kill(bt, b);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static bool kill_frame_range(struct bt *bt, uint32_t ppage, uint32_t from, uint32_t to)
+{
+    bool any = false;
+
+    for (uint32_t n = bt->frame_pages[ppage]; n; n = bt->pages[n].next_same_frame)
+        any |= kill_range(bt, &bt->pages[n], from, to);
+    return any;
+}
+
+bool codepage_kill_frame(struct bt *bt, uint32_t frame)
+{
+    return kill_frame_range(bt, frame, 0, PAGE_SIZE);
+}
+
+bool bt_code_written(struct vm *vm, gpa_t gpa, uint64_t n)
+{
+    struct bt *bt = vm->bt;
+    bool any = false;
+
+    while (n > 0 && gpa < vm->mem.ram_size) {
+        uint32_t from = (uint32_t)gpa & ~PAGE_MASK;
+        uint32_t part = PAGE_SIZE - from < n ? PAGE_SIZE - from : (uint32_t)n;
+        if (vm->mem.frame_flags[gpa >> PAGE_SHIFT] & FRAME_CODE)
+            any |= kill_frame_range(bt, (uint32_t)(gpa >> PAGE_SHIFT), from, from + part);
+        gpa += part;
+        n -= part;
+    }
+    return any;
+}
+
+/* -- the linear map changed ------------------------------------------------------------------------------- */
+
+static void kill_page(struct bt *bt, struct code_page *p)
+{
+    kill_range(bt, p, 0, PAGE_SIZE);
+}
+
+/* Chains into global pages are not checked as they run, so they are checked now. */
+static void revalidate_global(struct bt *bt, struct vcpu *v, struct code_page *p)
+{
+    if (!p->global || (!p->blocks && !p->crossers))
+        return;
+    int64_t gpa = mmu_fetch_probe(v, p->vpage << PAGE_SHIFT);
+    if (gpa < 0 || (uint32_t)(gpa >> PAGE_SHIFT) != p->ppage)
+        kill_page(bt, p);
+}
+
+void bt_map_changed(struct vcpu *v, bool global_too)
+{
+    struct bt *bt = v->vm->bt;
+
+    memset(v->code_tlb, 0, sizeof v->code_tlb);
+    jumpcache_flush(bt, global_too);
+    if (global_too)
+        for (uint32_t n = 1; n < bt->page_count; n++)
+            revalidate_global(bt, v, &bt->pages[n]);
+}
+
+void bt_map_changed_page(struct vcpu *v, gla_t gla)
+{
+    struct bt *bt = v->vm->bt;
+    uint32_t vpage = gla >> PAGE_SHIFT;
+
+    v->code_tlb[0][vpage % CODE_TLB_ENTRIES] = 0;
+    v->code_tlb[1][vpage % CODE_TLB_ENTRIES] = 0;
+    for (uint32_t n = bt->page_buckets[bucket_of(vpage)]; n; n = bt->pages[n].next) {
+        struct code_page *p = &bt->pages[n];
+        if (p->vpage != vpage)
+            continue;
+        for (uint32_t k = p->blocks; k; k = bt->blocks[k].next_in_page)
+            jumpcache_drop(bt, &bt->blocks[k]);
+        revalidate_global(bt, v, p);
+    }
+}

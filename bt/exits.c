@@ -1,0 +1,141 @@
+/*
+ * Leaving a block.
+ *
+ * A direct exit is a branch whose displacement chaining rewrites (block.c):
+ *   not chained     jcc stub             stub: v->eip = target; v->exit_slot = n; jmp exit_chain
+ *   same page       jcc target
+ *   another page    jcc stub             stub: code_tlb[target page] == id? jmp target : as above
+ * because the other page's mapping may have changed since. Kernel code on global pages needs no
+ * check: INVLPG and global flushes unchain it (codepage.c).
+ *
+ * An indirect exit looks the target up in the jump cache without touching the flags:
+ *   movzx r9d, r8w; mov r10, [r13+r9*8]; add minus_eip to EIP by LEA; JRCXZ on the sum.
+ * After a kick R13 points at an unmapped page, which makes this load, and the poll before backward
+ * branches, the places where interrupts are taken.
+ */
+#include "bt/lower.h"
+#include "bt/translation.h"
+
+void exit_direct(struct translation *t, uint32_t target, uint8_t *branch)
+{
+    if (!(t->key & KEY_CODE32))
+        target &= 0xffff;
+    t->exits[t->exit_count++] = (struct pending_exit){target, branch};
+}
+
+/* Goes to the dispatcher; guest EIP is in v->eip already. */
+static void emit_dispatch(struct translation *t)
+{
+    emit_store_imm(&t->e, MOP_VCPU(exit_slot), 0);
+    emit_patch32(emit_jmp(&t->e), bt_rw(t->bt, t->bt->thunk_exit));
+}
+
+void exit_indirect(struct translation *t)
+{
+    struct emit *e = &t->e;
+
+    t->ended = true;
+    if (translation_single(t) || !(t->key & KEY_FLAT(SEG_CS))) {
+        /* a CS limit has to be checked for the target: the dispatcher does */
+        emit_store(e, MOP_VCPU(eip), R8);
+        emit_dispatch(t);
+        return;
+    }
+    emit_op_reg(e, 0, 0x0fb7, R9, R8); /* movzx r9d, r8w */
+    translation_mark(t, t->eip, FIX_EIP_R8);
+    emit_load64(e, R10, (struct mop){.base = REG_JUMP_CACHE, .index = R9, .scale = 3});
+    emit_mov64_rr(e, R11, RCX);
+    emit_lea(e, RCX, (struct mop){.base = R10, .index = R8});
+    uint8_t *hit = emit_short(e, 0xe3); /* jrcxz */
+    emit_mov64_rr(e, RCX, R11);
+    emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_jump_miss));
+    emit_bind_short(e, hit);
+    emit_mov64_rr(e, RCX, R11);
+    emit_load(e, R10, (struct mop){.base = REG_JUMP_CACHE, .index = R9, .scale = 3, .disp = 4});
+    emit_lea64(e, R10, (struct mop){.base = R10, .index = REG_TC});
+    emit_jmp_reg(e, R10);
+}
+
+void exit_poll(struct translation *t)
+{
+    if (!translation_single(t))
+        emit_load(&t->e, R8, mop_base(REG_JUMP_CACHE, 0));
+}
+
+void exit_callout(struct translation *t, callout_fn fn, uint64_t arg)
+{
+    struct emit *e = &t->e;
+
+    emit_store_imm(e, MOP_VCPU(eip), t->eip);
+    emit_store_imm(e, MOP_VCPU(next_eip), t->next_eip);
+    emit_mov64_ri(e, R9, arg);
+    emit_mov64_ri(e, R8, (uint64_t)(uintptr_t)fn);
+    emit_mov_ri(e, R10, bt_callout_index(fn)); /* for -stats */
+    emit_patch32(emit_call(e), bt_rw(t->bt, t->bt->thunk_callout));
+}
+
+/* Whether a chain from this block to target must check the target page's mapping. */
+static bool needs_check(const struct translation *t, uint32_t target)
+{
+    const struct block *b = t->block;
+    gla_t gla = target + (b->gla - b->eip);
+
+    if (t->key & KEY_GLOBAL)
+        return false;
+    return (gla ^ b->gla) & PAGE_MASK || b->page2;
+}
+
+/*
+ * The chained jump into another page:
+ *     mov r9, rcx; mov ecx, [code_tlb + slot]; lea ecx, [rcx - id]; jrcxz ok
+ *     mov rcx, r9; jmp unlinked
+ * ok: mov rcx, r9; jmp <patched>
+ */
+static void emit_page_check(struct translation *t, struct block_exit *x)
+{
+    struct emit *e = &t->e;
+    const struct block *b = t->block;
+    uint32_t slot = ((x->target + (b->gla - b->eip)) >> PAGE_SHIFT) % CODE_TLB_ENTRIES;
+    size_t at = offsetof(struct vcpu, code_tlb) +
+                4 * ((size_t)key_user(t->key) * CODE_TLB_ENTRIES + slot);
+
+    emit_mov64_rr(e, R9, RCX);
+    emit_load(e, RCX, mop_base(REG_VCPU, (int32_t)at));
+    emit_u8(e, 0x8d); /* lea ecx, [rcx + disp32] with the displacement always 32 bits wide */
+    emit_u8(e, 0x89);
+    x->check = (uint32_t)(e->p - t->bt->code.rw);
+    emit_u32(e, 0xffffffff); /* no id is 1: block_chain() puts -id here */
+    uint8_t *ok = emit_short(e, 0xe3);
+    emit_mov64_rr(e, RCX, R9);
+    uint8_t *miss = emit_jmp(e);
+    emit_bind_short(e, ok);
+    emit_mov64_rr(e, RCX, R9);
+    uint8_t *go = emit_jmp(e);
+    x->patch = (uint32_t)(go - t->bt->code.rw);
+    emit_bind(e, miss);
+    emit_bind(e, go);
+}
+
+void exit_emit_stubs(struct translation *t)
+{
+    struct emit *e = &t->e;
+
+    for (unsigned n = 0; n < t->exit_count && !e->overflow; n++) {
+        struct block_exit *x = &t->block->exits[n];
+        bool chainable = !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
+
+        x->target = t->exits[n].target;
+        emit_bind(e, t->exits[n].branch);
+        if (chainable) {
+            if (needs_check(t, x->target))
+                emit_page_check(t, x);
+            else
+                x->patch = (uint32_t)(t->exits[n].branch - t->bt->code.rw);
+        }
+        x->unlinked = (uint32_t)(e->p - t->bt->code.rw);
+        emit_store_imm(e, MOP_VCPU(eip), x->target);
+        emit_store_imm(e, MOP_VCPU(exit_slot),
+                       chainable ? EXIT_SLOT(block_number(t->bt, t->block), n) : 0);
+        emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_exit));
+    }
+}

@@ -1,0 +1,146 @@
+/*
+ * Host exceptions in translated code (life of a fault: docs/design.md). A page fault in a window is
+ * a shadow miss, a guest fault, or an access that needs the checked form; one on the poison page is
+ * an interrupt poll; any other exception is the guest instruction's own.
+ */
+#include "bt/bt_priv.h"
+#include "bt/key.h"
+#include "bt/regs.h"
+#include "mmu/mmu.h"
+
+/* Writes to one code frame that are answered by dropping its translations, before the writing
+ * instruction is translated to the checked form instead. */
+enum { CODE_WRITES_BEFORE_CHECKED = 8 };
+
+static void save_state(struct vcpu *v, const struct host_regs *regs, const struct recovered *at)
+{
+    for (unsigned n = 0; n < 8; n++)
+        v->gpr[n] = (uint32_t)regs->gpr[reg_of_gpr(n)];
+    v->eip = at->eip;
+    if (at->fix == FIX_RSI_R10)
+        v->gpr[ESI] = (uint32_t)regs->gpr[R10];
+    else if (at->fix == FIX_EIP_R8)
+        v->eip = (uint32_t)regs->gpr[R8];
+    v->flags = (uint32_t)regs->rflags & EFL_LIVE;
+}
+
+/* Resumes in the exit thunk: bt_run goes on with struct vcpu as it is. */
+static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs)
+{
+    v->exit_slot = 0;
+    regs->rip = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_exit_raw);
+    regs->rflags &= ~(uint64_t)EFL_DF;
+}
+
+/* Translates this instruction in checked form from now on. */
+static void make_checked(struct bt *bt, const struct recovered *at)
+{
+    hint_set(bt, at->block->gla + (at->eip - at->block->eip));
+    block_kill(bt, at->block);
+    bt->stats.retranslated++;
+}
+
+static bool block_on_frame(const struct bt *bt, const struct block *b, uint32_t frame)
+{
+    return b->page && (bt->pages[b->page].ppage == frame ||
+                       (b->page2 && bt->pages[b->page2].ppage == frame));
+}
+
+/* A direct write hit a frame with translations. True: resolved, retry. */
+static bool code_write(struct bt *bt, struct vcpu *v, const struct recovered *at, gla_t gla,
+                       gpa_t gpa)
+{
+    uint32_t frame = (uint32_t)(gpa >> PAGE_SHIFT);
+
+    bt->stats.smc_writes++;
+    if (block_on_frame(bt, at->block, frame) ||
+        bt->frame_writes[frame] >= CODE_WRITES_BEFORE_CHECKED)
+        return false;
+    bt->frame_writes[frame]++;
+    codepage_kill_frame(bt, frame);
+    return mmu_window_fault(v, gla, true, &gpa) == MMU_FAULT_RETRY;
+}
+
+/* True: run the host instruction again. False: leave. */
+static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *at, int64_t offset,
+                         bool write)
+{
+    gpa_t gpa = 0;
+
+    if (offset < 0 || offset > UINT32_MAX) {
+        /* over the window's edge: an access that wraps at 4 GiB */
+        make_checked(bt, at);
+        return false;
+    }
+    switch (mmu_window_fault(v, (gla_t)offset, write, &gpa)) {
+    case MMU_FAULT_RETRY:
+        return true;
+    case MMU_FAULT_GUEST:
+        return false;
+    case MMU_FAULT_CODE_WRITE:
+        if (code_write(bt, v, at, (gla_t)offset, gpa))
+            return true;
+        break;
+    case MMU_FAULT_CHECKED:
+        break;
+    }
+    make_checked(bt, at);
+    return false;
+}
+
+static bool in_poison(const struct bt *bt, uint64_t address)
+{
+    uint64_t start = (uint64_t)(uintptr_t)bt->poison;
+
+    return address >= start && address < start + JUMP_CACHE_ENTRIES * sizeof(struct jump_entry);
+}
+
+bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint64_t error,
+                   uint64_t address)
+{
+    struct bt *bt = v->vm->bt;
+    uint64_t rx = (uint64_t)(uintptr_t)bt->code.rx;
+    struct recovered at;
+
+    if (regs->rip < rx || regs->rip >= rx + bt->code.size ||
+        !recover_at(bt, (uint32_t)(regs->rip - rx), &at))
+        return false;
+    bt->stats.host_faults++;
+    if (vector == VEC_PF && in_poison(bt, address)) {
+        bt->stats.polls++;
+        save_state(v, regs, &at);
+        leave(bt, v, regs);
+        return true;
+    }
+    /* the fault handlers below may look at the guest's state */
+    save_state(v, regs, &at);
+    if (vector == VEC_PF) {
+        int64_t offset = (int64_t)(address - v->window_base[vcpu_user(v)]);
+        if (window_fault(bt, v, &at, offset, error & PFERR_W))
+            return true;
+    } else if (vector == VEC_GP || vector == VEC_SS) {
+        vcpu_raise_error(v, VEC_GP, 0); /* a misaligned SSE operand */
+    } else {
+        vcpu_raise(v, vector);
+    }
+    leave(bt, v, regs);
+    return true;
+}
+
+void bt_kick(struct vcpu *v, struct host_regs *regs)
+{
+    struct bt *bt = v->vm->bt;
+    uint64_t rx = (uint64_t)(uintptr_t)bt->code.rx;
+
+    v->vm->kicked = true;
+    v->jc_now = v->jc_sti = (uint64_t)(uintptr_t)bt->poison;
+    if (!regs || regs->rip < rx || regs->rip >= rx + bt->code.size)
+        return;
+    regs->gpr[REG_JUMP_CACHE] = (uint64_t)(uintptr_t)bt->poison;
+    /* a long REP would not poll for a while: leave between two of its elements */
+    struct recovered at;
+    if (recover_at(bt, (uint32_t)(regs->rip - rx), &at) && at.fix == FIX_STRING) {
+        save_state(v, regs, &at);
+        leave(bt, v, regs);
+    }
+}

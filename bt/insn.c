@@ -1,0 +1,251 @@
+/*
+ * Decoding with Zydis and the instruction table. Intel SDM vol. 2A chapter 2.
+ */
+#include "bt/insn.h"
+
+#include <Zydis/Decoder.h>
+
+#include "bt/lower.h"
+#include "bt/regs.h"
+#include "host/host.h"
+
+struct insn_decoder {
+    ZydisDecoder protected32, protected16, real16;
+};
+
+static const struct insn_row rows[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
+#define INSN(m, low, cls) [ZYDIS_MNEMONIC_##m] = {lower_##low, NULL, CLASS_##cls},
+#define CALL(m, co, cls) [ZYDIS_MNEMONIC_##m] = {lower_callout, callout_##co, CLASS_##cls},
+#include "bt/insn.def"
+#undef INSN
+#undef CALL
+};
+
+/* MOVSD and CMPSD name both a string and an SSE2 instruction. */
+static const struct insn_row row_sse_copy = {lower_copy, NULL, CLASS_SSE};
+
+static void init_one(ZydisDecoder *d, ZydisMachineMode mode, ZydisStackWidth width)
+{
+    ZydisDecoderInit(d, mode, width);
+    /* Prefix bytes that newer CPUs give a meaning are ignored, as on the CPU that CPUID shows. */
+    ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_LZCNT, ZYAN_FALSE);
+    ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_TZCNT, ZYAN_FALSE);
+    ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
+    ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
+    ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_WBNOINVD, ZYAN_FALSE);
+    ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
+}
+
+unsigned insn_decoder_size(void)
+{
+    return sizeof(struct insn_decoder);
+}
+
+void insn_decoder_init(struct insn_decoder *d)
+{
+    init_one(&d->protected32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    init_one(&d->protected16, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+    init_one(&d->real16, ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16);
+}
+
+static int gpr_number(ZydisRegister r)
+{
+    if (r >= ZYDIS_REGISTER_EAX && r <= ZYDIS_REGISTER_EDI)
+        return r - ZYDIS_REGISTER_EAX;
+    if (r >= ZYDIS_REGISTER_AX && r <= ZYDIS_REGISTER_DI)
+        return r - ZYDIS_REGISTER_AX;
+    return REG_NONE;
+}
+
+static uint8_t seg_number(ZydisRegister r)
+{
+    switch (r) {
+    case ZYDIS_REGISTER_ES:
+        return SEG_ES;
+    case ZYDIS_REGISTER_CS:
+        return SEG_CS;
+    case ZYDIS_REGISTER_SS:
+        return SEG_SS;
+    case ZYDIS_REGISTER_FS:
+        return SEG_FS;
+    case ZYDIS_REGISTER_GS:
+        return SEG_GS;
+    default:
+        return SEG_DS;
+    }
+}
+
+static uint8_t register_kind(ZydisRegister r)
+{
+    if (r >= ZYDIS_REGISTER_AL && r <= ZYDIS_REGISTER_BH)
+        return KIND_GPR8;
+    if (r >= ZYDIS_REGISTER_AX && r <= ZYDIS_REGISTER_EDI)
+        return KIND_GPR;
+    if (r >= ZYDIS_REGISTER_ES && r <= ZYDIS_REGISTER_GS)
+        return KIND_SREG;
+    if (r >= ZYDIS_REGISTER_CR0 && r <= ZYDIS_REGISTER_CR15)
+        return KIND_CR;
+    if (r >= ZYDIS_REGISTER_DR0 && r <= ZYDIS_REGISTER_DR15)
+        return KIND_DR;
+    return KIND_OTHER;
+}
+
+static void note_memory(struct insn *out, const ZydisDecodedOperand *op, unsigned adsize)
+{
+    struct insn_mem *m = &out->mem;
+
+    m->present = true;
+    m->base = (int8_t)gpr_number(op->mem.base);
+    m->index = (int8_t)gpr_number(op->mem.index);
+    m->scale = op->mem.scale == 8 ? 3 : op->mem.scale == 4 ? 2 : op->mem.scale == 2 ? 1 : 0;
+    m->seg = seg_number(op->mem.segment);
+    m->adsize = (uint8_t)adsize;
+    m->disp = op->mem.disp.has_displacement ? (int32_t)op->mem.disp.value : 0;
+    m->size = op->size / 8;
+    m->read = (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
+    m->write = (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+}
+
+static void note_register(struct insn *out, const ZydisDecodedOperand *op)
+{
+    uint8_t kind = register_kind(op->reg.value);
+
+    if (op->encoding == ZYDIS_OPERAND_ENCODING_MODRM_REG)
+        out->reg_kind = kind;
+    else if (op->encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM)
+        out->rm_kind = kind;
+    else if (op->encoding == ZYDIS_OPERAND_ENCODING_OPCODE)
+        out->opreg_kind = kind;
+}
+
+/* MMX rows whose operands are XMM registers obey the SSE rules. */
+static bool uses_xmm(const ZydisDecodedOperand *ops, unsigned n)
+{
+    for (unsigned k = 0; k < n; k++)
+        if (ops[k].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+            ops[k].reg.value >= ZYDIS_REGISTER_XMM0 && ops[k].reg.value <= ZYDIS_REGISTER_XMM7)
+            return true;
+    return false;
+}
+
+static void note_prefixes(struct insn *out, const ZydisDecodedInstruction *z)
+{
+    for (unsigned k = 0; k < z->raw.prefix_count; k++) {
+        bool keep = z->raw.prefixes[k].type == ZYDIS_PREFIX_TYPE_MANDATORY ||
+                    z->raw.prefixes[k].type == ZYDIS_PREFIX_TYPE_EFFECTIVE;
+        if (!keep)
+            continue;
+        switch (z->raw.prefixes[k].value) {
+        case 0x66:
+            out->prefix_66 = true;
+            break;
+        case 0xf2:
+            out->prefix_f2 = true;
+            break;
+        case 0xf3:
+            out->prefix_f3 = true;
+            break;
+        default:
+            break;
+        }
+    }
+    out->lock = (z->attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
+    if (z->attributes & ZYDIS_ATTRIB_HAS_REPNE)
+        out->rep = CO_REP_NE;
+    else if (z->attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE))
+        out->rep = CO_REP_E;
+}
+
+static uint8_t map_number(ZydisOpcodeMap map)
+{
+    switch (map) {
+    case ZYDIS_OPCODE_MAP_0F:
+        return MAP_0F;
+    case ZYDIS_OPCODE_MAP_0F38:
+        return MAP_0F38;
+    case ZYDIS_OPCODE_MAP_0F3A:
+        return MAP_0F3A;
+    default:
+        return MAP_PRIMARY;
+    }
+}
+
+static void note_immediates(struct insn *out, const ZydisDecodedInstruction *z, bool moffs)
+{
+    const struct ZydisDecodedInstructionRawImm_ *imm = z->raw.imm;
+
+    out->imm = (uint32_t)imm[0].value.u;
+    out->imm2 = (uint32_t)imm[1].value.u;
+    out->relative = imm[0].is_relative;
+    if (!moffs)
+        out->imm_size = (uint8_t)((imm[0].size + imm[1].size) / 8);
+}
+
+enum insn_status insn_decode(const struct insn_decoder *d, bool code32, bool real_mode,
+                             const uint8_t *bytes, unsigned n, struct insn *out)
+{
+    const ZydisDecoder *decoder = code32      ? &d->protected32
+                                  : real_mode ? &d->real16
+                                              : &d->protected16;
+    ZydisDecoderContext context;
+    ZydisDecodedInstruction z;
+    ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
+
+    ZyanStatus status = ZydisDecoderDecodeInstruction(decoder, &context, bytes, n, &z);
+    if (status == ZYDIS_STATUS_NO_MORE_DATA)
+        return INSN_PARTIAL;
+    if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG)
+        return INSN_TOO_LONG;
+    if (!ZYAN_SUCCESS(status) || z.encoding > ZYDIS_INSTRUCTION_ENCODING_3DNOW)
+        return INSN_UNDEFINED;
+    if (z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY || !rows[z.mnemonic].lower)
+        return INSN_UNDEFINED;
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeOperands(decoder, &context, &z, ops, z.operand_count)))
+        return INSN_UNDEFINED;
+
+    memset(out, 0, sizeof *out);
+    out->row = &rows[z.mnemonic];
+    out->mnemonic = (uint16_t)z.mnemonic;
+    out->length = z.length;
+    out->map = map_number(z.opcode_map);
+    out->opcode = z.opcode;
+    out->has_modrm = (z.attributes & ZYDIS_ATTRIB_HAS_MODRM) != 0;
+    out->modrm_mod = z.raw.modrm.mod;
+    out->modrm_reg = z.raw.modrm.reg;
+    out->modrm_rm = z.raw.modrm.rm;
+    out->opsize = (uint8_t)(z.operand_width / 8);
+    out->stack_size = out->opsize;
+    note_prefixes(out, &z);
+
+    bool moffs = false;
+    for (unsigned k = 0; k < z.operand_count; k++) {
+        const ZydisDecodedOperand *op = &ops[k];
+        if (op->type == ZYDIS_OPERAND_TYPE_REGISTER) {
+            note_register(out, op);
+        } else if (op->type == ZYDIS_OPERAND_TYPE_POINTER) {
+            out->far_ptr = true;
+        } else if (op->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+            bool displacement_only = op->encoding == ZYDIS_OPERAND_ENCODING_DISP16_32_64;
+            if (op->encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM || displacement_only)
+                note_memory(out, op, z.address_width / 8);
+            moffs |= displacement_only;
+        }
+    }
+    if (!out->mem.present) {
+        /* implicit operands (strings, XLAT, MASKMOV) still need segment and address size */
+        out->mem.adsize = z.address_width / 8;
+        out->mem.seg = SEG_DS;
+        for (unsigned k = 0; k < z.operand_count; k++)
+            if (ops[k].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+                gpr_number(ops[k].mem.base) != EDI && gpr_number(ops[k].mem.base) != ESP)
+                out->mem.seg = seg_number(ops[k].mem.segment);
+    }
+    note_immediates(out, &z, moffs);
+    if ((z.mnemonic == ZYDIS_MNEMONIC_MOVSD || z.mnemonic == ZYDIS_MNEMONIC_CMPSD) &&
+        out->map == MAP_0F)
+        out->row = &row_sse_copy;
+    else if (out->row->class == CLASS_MMX && out->row->lower == lower_copy &&
+             uses_xmm(ops, z.operand_count))
+        out->row = &row_sse_copy;
+    return INSN_OK;
+}

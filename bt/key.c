@@ -1,0 +1,45 @@
+/*
+ * Intel SDM vol. 3A sections 2.5 (control registers), 5.3 (limit checking).
+ */
+#include "bt/key.h"
+
+#include "mmu/mmu.h"
+#include "vmm/segment.h"
+
+uint32_t key_of(struct vcpu *v, bool single)
+{
+    uint32_t key = v->cpl;
+
+    if (v->seg[SEG_CS].attr & SEG_DB)
+        key |= KEY_CODE32;
+    if (v->seg[SEG_SS].attr & SEG_DB)
+        key |= KEY_STACK32;
+    for (unsigned s = 0; s < SEG_COUNT; s++) {
+        enum segment_class class = segment_class(&v->seg[s], s == SEG_CS);
+
+        if (class != SEGMENT_CHECKED)
+            key |= KEY_WIDE(s);
+        if (class == SEGMENT_FLAT)
+            key |= KEY_FLAT(s);
+    }
+    if (mmu_view_direct(v, vcpu_user(v)))
+        key |= KEY_DIRECT;
+    if (single || (v->sysflags & EFL_TF) || v->shadow != SHADOW_NONE)
+        key |= KEY_SINGLE;
+    if (v->cr0 & (CR0_EM | CR0_TS | CR0_MP)) {
+        if (v->cr0 & (CR0_EM | CR0_TS))
+            key |= KEY_FPU_NM;
+        if (v->cr0 & CR0_EM)
+            key |= KEY_MMX_UD;
+        if (v->cr0 & CR0_TS) {
+            key |= KEY_SSE_NM;
+            if (v->cr0 & CR0_MP)
+                key |= KEY_WAIT_NM;
+        }
+    }
+    if ((v->cr0 & CR0_EM) || !(v->cr4 & CR4_OSFXSR))
+        key |= KEY_SSE_UD;
+    if (!(v->cr0 & CR0_PE) || (v->sysflags & EFL_VM))
+        key |= KEY_REAL;
+    return key;
+}

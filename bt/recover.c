@@ -1,0 +1,21 @@
+/*
+ * From a host code address back to the exact guest instruction, by the block's side table.
+ */
+#include "bt/bt_priv.h"
+
+bool recover_at(struct bt *bt, uint32_t offset, struct recovered *out)
+{
+    struct block *b = block_at(bt, offset);
+    const struct side_entry *sides;
+    const struct side_entry *at = NULL;
+
+    if (!b)
+        return false;
+    sides = (const struct side_entry *)(const void *)bt_rw(bt, b->side);
+    for (unsigned k = 0; k < b->side_count && sides[k].host <= offset - b->host; k++)
+        at = &sides[k];
+    if (!at)
+        return false;
+    *out = (struct recovered){.block = b, .eip = b->eip + at->guest, .fix = (enum side_fix)at->fix};
+    return true;
+}

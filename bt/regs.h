@@ -1,0 +1,49 @@
+/*
+ * Which host register holds what while translated code runs.
+ *
+ *   RAX RCX RDX RBX RBP RSI RDI   guest EAX ECX EDX EBX EBP ESI EDI, upper halves zero
+ *   R12                           guest ESP; its low three encoding bits are ESP's, so that
+ *                                 re-encoding an operand only sets a REX bit
+ *   R8-R11                        scratch within one guest instruction
+ *   R13                           jump cache of the current view, or the poison page after a kick
+ *   R14                           start of the translation cache (executable mapping)
+ *   R15                           struct vcpu
+ *   RSP                           the VMM's stack
+ *   GS.base                       window of the current view
+ *   RFLAGS                        guest arithmetic flags and DF
+ */
+#ifndef BT_REGS_H
+#define BT_REGS_H
+
+enum host_reg {
+    RAX,
+    RCX,
+    RDX,
+    RBX,
+    RSP,
+    RBP,
+    RSI,
+    RDI,
+    R8,
+    R9,
+    R10,
+    R11,
+    R12,
+    R13,
+    R14,
+    R15,
+    REG_NONE = -1
+};
+
+#define REG_GUEST_ESP R12
+#define REG_JUMP_CACHE R13
+#define REG_TC R14
+#define REG_VCPU R15
+
+/* Host register of guest GPR n (EAX..EDI). */
+static inline int reg_of_gpr(unsigned n)
+{
+    return n == 4 ? REG_GUEST_ESP : (int)n;
+}
+
+#endif

@@ -1,0 +1,200 @@
+/*
+ * The run loop: events, dispatch, translated code. Everything that changes what may run next passes
+ * through here.
+ */
+#include "bt/bt_priv.h"
+#include "bt/key.h"
+#include "mmu/mmu.h"
+#include "vmm/cpu.h"
+
+typedef void (*enter_fn)(struct vcpu *v, void *host);
+
+/* R13's value once translated code runs, and once IF is set: the poison page if anything waits. */
+static void arm_poll(struct bt *bt, struct vcpu *v)
+{
+    uint64_t cache = (uint64_t)(uintptr_t)bt->jump_cache[vcpu_user(v)];
+    uint64_t poison = (uint64_t)(uintptr_t)bt->poison;
+    bool intr = v->intr_line || (v->nmi_pending && !v->nmi_blocked);
+
+    v->jc_sti = intr ? poison : cache;
+    v->jc_now = intr && v->ifl ? poison : cache;
+    /* a kick that came in between must not be lost */
+    __asm__ volatile("" ::: "memory");
+    if (v->vm->kicked || v->vm->stop)
+        v->jc_now = v->jc_sti = poison;
+}
+
+/* The translation to run at v->eip; NULL: a fault is pending. */
+static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key)
+{
+    const struct seg *cs = &v->seg[SEG_CS];
+    gla_t gla = cs->base + v->eip;
+    unsigned user = vcpu_user(v);
+    const uint8_t *hva;
+    uint32_t page;
+
+    if (v->eip > cs->limit) {
+        vcpu_raise_error(v, VEC_GP, 0);
+        return NULL;
+    }
+    codepage_make_room(bt);
+    page = codepage_cached(bt, v, gla, user);
+    if (!page)
+        page = codepage_lookup(bt, v, gla, &hva);
+    if (!page)
+        return NULL;
+    if (bt->pages[page].global)
+        key |= KEY_GLOBAL;
+    struct block *b = block_find(bt, page, gla, v->eip, key, cs->limit);
+    if (b && b->page2 && !codepage_lookup(bt, v, (gla & PAGE_MASK) + PAGE_SIZE, &hva))
+        return NULL;
+    if (b && b->page2) {
+        /* the second page may have moved to another frame since */
+        uint32_t now = codepage_lookup(bt, v, (gla & PAGE_MASK) + PAGE_SIZE, &hva);
+        if (now != b->page2) {
+            block_kill(bt, b);
+            b = NULL;
+        }
+    }
+    if (!b) {
+        uint64_t start = host_clock_ns();
+        b = translate_block(bt, v, key);
+        bt->stats.translate_ns += host_clock_ns() - start;
+    }
+    return b;
+}
+
+/* Links the exit that brought us here to the block it goes to. */
+static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct block *to)
+{
+    if (slot == EXIT_JUMP) {
+        if (!to->page2 && !(to->key & KEY_SINGLE))
+            jumpcache_fill(bt, to);
+        return;
+    }
+    unsigned n = (unsigned)(slot - 2) % BLOCK_EXITS;
+    if (!from->page || to->page2 || to->key & KEY_SINGLE ||
+        ((from->key ^ to->key) & ~(uint32_t)KEY_GLOBAL))
+        return;
+    /* an unchecked chain may only lead where no check is needed */
+    if (!from->exits[n].check && to->page != from->page && !(to->key & KEY_GLOBAL))
+        return;
+    if (from->exits[n].target != to->eip)
+        return;
+    block_chain(bt, from, n, to);
+}
+
+static void single_step_done(struct vcpu *v, bool tf)
+{
+    v->shadow = SHADOW_NONE;
+    if (tf && !v->exc.pending) {
+        v->dr[6] |= 1u << 14; /* BS */
+        vcpu_raise(v, VEC_DB);
+    }
+}
+
+static void run_translated(struct bt *bt, struct vcpu *v)
+{
+    uint8_t shadow = v->shadow;
+    bool tf = (v->sysflags & EFL_TF) != 0;
+    uint32_t key = key_of(v, false);
+    struct block *b;
+    struct block *from = NULL;
+    uint64_t slot = v->exit_slot;
+    uint32_t from_number = 0;
+
+    if (slot > EXIT_JUMP) {
+        from_number = (uint32_t)((slot - 2) / BLOCK_EXITS);
+        from = &bt->blocks[from_number];
+    }
+    bt->stats.dispatches++;
+    b = find_block(bt, v, key);
+    if (!b) {
+        v->exit_slot = 0;
+        return;
+    }
+    if (slot)
+        link_exit(bt, from, slot, b);
+    v->exit_slot = 0;
+    arm_poll(bt, v);
+    host_set_window(v->window_base[vcpu_user(v)]);
+    enter_fn enter = (enter_fn)(uintptr_t)(bt->code.rx + bt->thunk_enter);
+    enter(v, bt->code.rx + b->host);
+    if (b->key & KEY_SINGLE) {
+        if (v->shadow == shadow)
+            v->shadow = SHADOW_NONE;
+        single_step_done(v, tf);
+    }
+}
+
+static void halt(struct bt *bt, struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+    uint64_t start = host_clock_ns();
+
+    while (v->halted && !vm->stop) {
+        board_service(vm);
+        if (cpu_can_interrupt(v) || v->nmi_pending || v->exc.pending)
+            break;
+        vm->kicked = false;
+        host_wait(board_next_deadline(vm));
+        host_poll();
+    }
+    v->halted = false;
+    bt->stats.halt_ns += host_clock_ns() - start;
+}
+
+/* Delivers what is due. False: nothing was, translated code may run. */
+static bool deliver_events(struct bt *bt, struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+
+    if (v->exc.pending) {
+        bt->stats.exceptions++;
+        v->exit_slot = 0;
+        v->shadow = SHADOW_NONE;
+        if (!cpu_deliver_pending(v))
+            vm_request_stop(vm, VM_STOP_TRIPLE_FAULT);
+        return true;
+    }
+    if (v->nmi_pending && !v->nmi_blocked && v->shadow == SHADOW_NONE) {
+        v->nmi_pending = false;
+        v->nmi_blocked = true;
+        v->halted = false;
+        v->exit_slot = 0;
+        cpu_deliver(v, VEC_NMI, EVENT_EXTERNAL, false, 0);
+        return true;
+    }
+    if (cpu_can_interrupt(v)) {
+        bt->stats.interrupts++;
+        v->halted = false;
+        v->exit_slot = 0;
+        cpu_deliver(v, board_intr_ack(vm), EVENT_EXTERNAL, false, 0);
+        return true;
+    }
+    return false;
+}
+
+void bt_run(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+    struct bt *bt = vm->bt;
+
+    bt->run_start_ns = host_clock_ns();
+    while (!vm->stop) {
+        if (vm->kicked) {
+            vm->kicked = false;
+            host_poll();
+            board_service(vm);
+            if (vcpu_user(v) && mmu_view_tick(v))
+                v->exit_slot = 0;
+        }
+        if (deliver_events(bt, v))
+            continue;
+        if (v->halted)
+            halt(bt, v);
+        else
+            run_translated(bt, v);
+    }
+    bt->stats.run_ns += host_clock_ns() - bt->run_start_ns;
+}

@@ -1,0 +1,280 @@
+/*
+ * The few host routines that translated code and C code call each other through. They are emitted
+ * at start-up in front of the translations.
+ *
+ *   enter(vcpu, host)   C -> translated code; returns when translated code leaves
+ *   exit                saves the guest's registers, returns from enter
+ *   exit_raw            the same with struct vcpu already up to date
+ *   jump_miss           EIP in R8 is not in the jump cache
+ *   callout             calls R8(vcpu, R9), number R10 in the statistics; leaves if it says so
+ *   prepare             checked operand: linear address R8, size and access R9, EIP R10;
+ *                       returns the pointer in R9, or leaves with a fault
+ *   commit              checked write done, next EIP in R10; leaves if code was overwritten
+ *   segment             offset R8, what R9, EIP R10; returns the linear address in R8, or leaves
+ *
+ * C code may clobber RAX RCX RDX RSI RDI R8-R11 and the flags; DF must be clear for it.
+ */
+#include "bt/bt_priv.h"
+#include "bt/emit.h"
+#include "mmu/mmu.h"
+#include "vmm/cpu.h"
+
+static const int callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
+enum { CALLEE_SAVED = sizeof callee_saved / sizeof callee_saved[0] };
+
+static void emit_save_gprs(struct emit *e)
+{
+    for (unsigned n = 0; n < 8; n++)
+        emit_store(e, mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, gpr) + 4 * n)),
+                   reg_of_gpr(n));
+}
+
+static void emit_load_gprs(struct emit *e)
+{
+    for (unsigned n = 0; n < 8; n++)
+        emit_load(e, reg_of_gpr(n), mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, gpr) + 4 * n)));
+}
+
+/* Live flags to v->flags through R11; then DF clear. */
+static void emit_save_flags(struct emit *e)
+{
+    emit_u8(e, 0x9c); /* pushfq */
+    emit_pop(e, R11);
+    emit_store(e, MOP_VCPU(flags), R11);
+    emit_u8(e, 0xfc); /* cld */
+}
+
+/* v->flags to the live flags; clobbers RAX. POPFQ is several times slower. */
+static void emit_load_flags(struct emit *e)
+{
+    emit_load(e, RAX, MOP_VCPU(flags));
+    emit_op_reg(e, 0, 0x0fba, 4, RAX); /* bt eax, 10 (DF) */
+    emit_u8(e, 10);
+    uint8_t *up = emit_short(e, 0x73); /* jnc */
+    emit_u8(e, 0xfd);                  /* std */
+    emit_bind_short(e, up);
+    emit_mov_rr(e, R11, RAX);
+    emit_op_reg(e, 0, 0xc1, 5, R11); /* shr r11d, 11 */
+    emit_u8(e, 11);
+    emit_op_reg(e, 0, 0x83, 4, R11); /* and r11d, 1 (OF) */
+    emit_u8(e, 1);
+    emit_op_reg(e, OP_B8, 0x80, 0, R11); /* add r11b, 7fh: OF as saved */
+    emit_u8(e, 0x7f);
+    emit_u8(e, 0x88); /* mov ah, al */
+    emit_u8(e, 0xc4);
+    emit_u8(e, 0x9e); /* sahf */
+}
+
+/* Everything the guest has to struct vcpu / back. */
+static void emit_save_all(struct emit *e)
+{
+    emit_save_gprs(e);
+    emit_save_flags(e);
+}
+
+static void emit_load_all(struct emit *e)
+{
+    emit_load_flags(e);
+    emit_load_gprs(e);
+    emit_load64(e, REG_JUMP_CACHE, MOP_VCPU(jc_now));
+}
+
+static uint32_t begin(struct bt *bt, struct emit *e)
+{
+    while ((uintptr_t)e->p & 15)
+        emit_u8(e, 0xcc);
+    return (uint32_t)(e->p - bt->code.rw);
+}
+
+static void emit_c_call(struct emit *e, const void *fn)
+{
+    emit_mov64_ri(e, RAX, (uint64_t)(uintptr_t)fn);
+    emit_call_reg(e, RAX);
+}
+
+/* -- the C side of the thunks ------------------------------------------------------------------------- */
+
+static void *prepare(struct vcpu *v, uint32_t gla, uint32_t what, uint32_t eip)
+{
+    unsigned access = (what >> 16) | (vcpu_user(v) ? MMU_USER : 0u);
+
+    v->eip = eip;
+    return mmu_prepare(v, gla, what & 0xffff, access);
+}
+
+/* True: leave before the next instruction. */
+static bool commit(struct vcpu *v, uint32_t next_eip)
+{
+    if (!mmu_commit(v))
+        return false;
+    v->vm->bt->stats.smc_writes++;
+    v->eip = next_eip;
+    return true;
+}
+
+static bool segment(struct vcpu *v, uint32_t offset, uint32_t what, uint32_t eip)
+{
+    gla_t gla;
+
+    v->eip = eip;
+    if (!cpu_linear(v, what & 7, offset, what >> 16, what & 8, &gla))
+        return false;
+    v->val = gla;
+    return true;
+}
+
+/* -- emission ----------------------------------------------------------------------------------------- */
+
+static void emit_enter(struct bt *bt, struct emit *e)
+{
+    bt->thunk_enter = begin(bt, e);
+    for (unsigned k = 0; k < CALLEE_SAVED; k++)
+        emit_push(e, callee_saved[k]);
+    emit_op_reg(e, OP_W, 0x83, 5, RSP); /* sub rsp, 8: 16-byte aligned */
+    emit_u8(e, 8);
+    emit_mov64_rr(e, REG_VCPU, RDI);
+    emit_mov64_rr(e, R10, RSI);
+    emit_mov64_ri(e, REG_TC, (uint64_t)(uintptr_t)bt->code.rx);
+    emit_store64(e, MOP_VCPU(host_rsp), RSP);
+    emit_load_all(e);
+    emit_jmp_reg(e, R10);
+}
+
+static void emit_exits(struct bt *bt, struct emit *e)
+{
+    bt->thunk_jump_miss = begin(bt, e);
+    emit_store(e, MOP_VCPU(eip), R8);
+    emit_store_imm(e, MOP_VCPU(exit_slot), EXIT_JUMP);
+    bt->thunk_exit = (uint32_t)(e->p - bt->code.rw);
+    emit_save_all(e);
+    bt->thunk_exit_raw = (uint32_t)(e->p - bt->code.rw);
+    emit_load64(e, RSP, MOP_VCPU(host_rsp));
+    emit_op_reg(e, OP_W, 0x83, 0, RSP);
+    emit_u8(e, 8);
+    for (unsigned k = CALLEE_SAVED; k > 0; k--)
+        emit_pop(e, callee_saved[k - 1]);
+    emit_u8(e, 0xc3);
+}
+
+/* Leaves translated code with exit_slot 0 and struct vcpu up to date. */
+static void emit_leave(struct bt *bt, struct emit *e)
+{
+    emit_store_imm(e, MOP_VCPU(exit_slot), 0);
+    emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_exit_raw));
+}
+
+static void emit_align_call(struct emit *e, bool in)
+{
+    emit_op_reg(e, OP_W, 0x83, in ? 5 : 0, RSP); /* sub/add rsp, 8 */
+    emit_u8(e, 8);
+}
+
+static void emit_callout(struct bt *bt, struct emit *e)
+{
+    bt->thunk_callout = begin(bt, e);
+    emit_save_all(e);
+    struct mop count = {.base = REG_VCPU,
+                        .index = R10,
+                        .scale = 3,
+                        .disp = (int32_t)offsetof(struct vcpu, callout_count)};
+    emit_op_mem(e, OP_W, 0xff, 0, &count); /* inc qword */
+    emit_mov64_rr(e, RDI, REG_VCPU);
+    emit_mov64_rr(e, RSI, R9);
+    emit_align_call(e, true);
+    emit_call_reg(e, R8);
+    emit_align_call(e, false);
+    emit_op_reg(e, 0, 0x85, RAX, RAX);
+    uint8_t *leave = emit_jcc(e, CC_NE);
+    emit_load_all(e);
+    emit_u8(e, 0xc3);
+    emit_bind(e, leave);
+    emit_leave(bt, e);
+}
+
+static void emit_prepare(struct bt *bt, struct emit *e)
+{
+    bt->thunk_prepare = begin(bt, e);
+    emit_save_all(e);
+    emit_push(e, R8);
+    emit_mov64_rr(e, RDI, REG_VCPU);
+    emit_mov_rr(e, RSI, R8);
+    emit_mov_rr(e, RDX, R9);
+    emit_mov_rr(e, RCX, R10);
+    emit_c_call(e, (const void *)prepare);
+    emit_pop(e, R8);
+    emit_op_reg(e, OP_W, 0x85, RAX, RAX);
+    uint8_t *leave = emit_jcc(e, CC_E);
+    emit_mov64_rr(e, R9, RAX);
+    emit_load_all(e);
+    emit_u8(e, 0xc3);
+    emit_bind(e, leave);
+    emit_leave(bt, e);
+}
+
+static void emit_commit(struct bt *bt, struct emit *e, bool stay)
+{
+    uint8_t *leave = NULL;
+
+    if (stay)
+        bt->thunk_commit_stay = begin(bt, e);
+    else
+        bt->thunk_commit = begin(bt, e);
+    emit_save_all(e);
+    emit_mov64_rr(e, RDI, REG_VCPU);
+    emit_mov_rr(e, RSI, R10);
+    emit_align_call(e, true);
+    emit_c_call(e, (const void *)commit);
+    emit_align_call(e, false);
+    if (!stay) {
+        emit_u8(e, 0x84); /* test al, al */
+        emit_u8(e, 0xc0);
+        leave = emit_jcc(e, CC_NE);
+    }
+    emit_load_all(e);
+    emit_u8(e, 0xc3);
+    if (leave) {
+        emit_bind(e, leave);
+        emit_leave(bt, e);
+    }
+}
+
+static void emit_segment(struct bt *bt, struct emit *e)
+{
+    bt->thunk_segment = begin(bt, e);
+    emit_save_all(e);
+    emit_mov64_rr(e, RDI, REG_VCPU);
+    emit_mov_rr(e, RSI, R8);
+    emit_mov_rr(e, RDX, R9);
+    emit_mov_rr(e, RCX, R10);
+    emit_align_call(e, true);
+    emit_c_call(e, (const void *)segment);
+    emit_align_call(e, false);
+    emit_u8(e, 0x84); /* test al, al */
+    emit_u8(e, 0xc0);
+    uint8_t *leave = emit_jcc(e, CC_E);
+    emit_load_all(e);
+    emit_load(e, R8, MOP_VCPU(val));
+    emit_u8(e, 0xc3);
+    emit_bind(e, leave);
+    emit_leave(bt, e);
+}
+
+void thunks_emit(struct bt *bt)
+{
+    struct emit e = {.start = bt->code.rw, .p = bt->code.rw, .end = bt->code.rw + PAGE_SIZE};
+
+    /* An empty jump-cache entry matches EIP 0 and leads to TC offset 0. */
+    uint8_t *miss = emit_jmp(&e);
+    emit_exits(bt, &e);
+    emit_patch32(miss, bt_rw(bt, bt->thunk_jump_miss));
+    emit_enter(bt, &e);
+    emit_callout(bt, &e);
+    emit_prepare(bt, &e);
+    emit_commit(bt, &e, false);
+    emit_commit(bt, &e, true);
+    emit_segment(bt, &e);
+    if (e.overflow)
+        host_panic("thunks do not fit");
+    bt->blocks_start = PAGE_SIZE;
+    bt->head = PAGE_SIZE;
+}

@@ -1,0 +1,257 @@
+/*
+ * Translating a block: guest code from v->eip to the first control transfer, page end, or
+ * instruction that has to stand alone. Life of a block: docs/design.md.
+ */
+#include "bt/lower.h"
+#include "bt/translation.h"
+#include "mmu/mmu.h"
+
+void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix)
+{
+    uint32_t at = (uint32_t)(t->e.p - t->e.start);
+
+    if (t->side_count == sizeof t->bt->sides / sizeof t->bt->sides[0] || at > UINT16_MAX) {
+        t->e.overflow = true;
+        return;
+    }
+    t->bt->sides[t->side_count++] = (struct side_entry){
+        .host = (uint16_t)at, .guest = (uint8_t)(eip - t->block->eip), .fix = (uint8_t)fix};
+}
+
+/* The guest code bytes of one instruction, across a page end if it must be. */
+struct fetch {
+    uint8_t bytes[15];
+    unsigned n;          /* bytes present */
+    unsigned first_page; /* of them on the first page */
+};
+
+static unsigned page_rest(gla_t gla)
+{
+    return PAGE_SIZE - (gla & ~PAGE_MASK);
+}
+
+/* Adds the bytes behind the page end. False: fault pending. */
+static bool fetch_second_page(struct vcpu *v, gla_t gla, struct fetch *f)
+{
+    gla_t next = (gla & PAGE_MASK) + PAGE_SIZE;
+    gpa_t gpa;
+    const uint8_t *hva;
+    bool global;
+
+    if (!mmu_fetch(v, next, &gpa, &hva, &global))
+        return false;
+    unsigned more = 15 - f->n;
+    if (hva)
+        memcpy(f->bytes + f->n, hva, more);
+    else
+        memset(f->bytes + f->n, 0xff, more);
+    f->n = 15;
+    return true;
+}
+
+static bool gate_class(struct translation *t, const struct insn *i)
+{
+    uint32_t key = t->key;
+    callout_fn fault = NULL;
+
+    switch (i->row->class) {
+    case CLASS_X87:
+        fault = key & KEY_FPU_NM ? callout_nm : NULL;
+        break;
+    case CLASS_MMX:
+        fault = key & KEY_MMX_UD ? callout_ud : key & KEY_FPU_NM ? callout_nm : NULL;
+        break;
+    case CLASS_SSE:
+        fault = key & KEY_SSE_UD ? callout_ud : key & KEY_SSE_NM ? callout_nm : NULL;
+        break;
+    case CLASS_FX:
+        fault = key & KEY_FPU_NM ? callout_nm : NULL;
+        break;
+    case CLASS_WAIT:
+        fault = key & KEY_WAIT_NM ? callout_nm : NULL;
+        break;
+    default:
+        break;
+    }
+    if (!fault)
+        return true;
+    exit_callout(t, fault, 0);
+    t->ended = true;
+    return false;
+}
+
+static void lower_one(struct translation *t, const struct insn *i)
+{
+    t->checked = !(t->key & KEY_DIRECT) || hint_get(t->bt, t->block->gla + (t->eip - t->block->eip));
+    t->incomplete = false;
+    if (gate_class(t, i))
+        i->row->lower(t, i);
+}
+
+/* An instruction that raises a fault whatever the state. */
+static void lower_fault(struct translation *t, enum insn_status status)
+{
+    exit_callout(t, status == INSN_TOO_LONG ? callout_gp : callout_undefined, 0);
+    t->ended = true;
+}
+
+/* Decodes the instruction at t->eip. The first of a block may reach into the second page.
+ * False: stop before it (a fault is pending when it was the first). */
+static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned index,
+                      struct insn *out, enum insn_status *status)
+{
+    struct vcpu *v = t->v;
+    gla_t gla = t->block->gla + (t->eip - t->block->eip);
+    uint32_t limit = t->block->cs_limit;
+    struct fetch f;
+    unsigned room = page_rest(gla);
+
+    if (t->eip > limit) {
+        if (index == 0)
+            vcpu_raise_error(v, VEC_GP, 0);
+        return false;
+    }
+    f.n = f.first_page = room < 15 ? room : 15;
+    memcpy(f.bytes, page_bytes + (gla & ~PAGE_MASK), f.n);
+    *status = insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, f.n, out);
+    if (*status == INSN_PARTIAL && f.n < 15) {
+        if (index != 0)
+            return false;
+        if (!fetch_second_page(v, gla, &f))
+            return false;
+        *status = insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, 15,
+                              out);
+    }
+    if (*status == INSN_PARTIAL)
+        *status = INSN_TOO_LONG;
+    if (*status != INSN_OK)
+        out->length = 1;
+    if (limit - t->eip < (uint32_t)out->length - 1) {
+        if (index == 0)
+            vcpu_raise_error(v, VEC_GP, 0);
+        return false;
+    }
+    return true;
+}
+
+static bool page_left(const struct translation *t)
+{
+    const struct block *b = t->block;
+
+    return ((b->gla + (t->eip - b->eip)) & PAGE_MASK) != (b->gla & PAGE_MASK);
+}
+
+/* Emits instructions until the block ends. False: fault pending, nothing to run. */
+static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned max_insns)
+{
+    struct bt *bt = t->bt;
+    unsigned n = 0;
+
+    while (!t->ended) {
+        enum insn_status status;
+        struct insn *i = &bt->insns[n];
+
+        if (n == max_insns || page_left(t) || t->eip - t->block->eip > 240 ||
+            !next_insn(t, page_bytes, n, i, &status)) {
+            if (n == 0)
+                return false;
+            break;
+        }
+        t->next_eip = t->eip + i->length;
+        if (!(t->key & KEY_CODE32))
+            t->next_eip &= 0xffff;
+        translation_mark(t, t->eip, FIX_NONE);
+        if (t->poll_in && --t->poll_in == 0)
+            exit_poll(t);
+        if (status == INSN_OK)
+            lower_one(t, i);
+        else
+            lower_fault(t, status);
+        t->eip = t->next_eip;
+        n++;
+    }
+    if (!t->ended) {
+        translation_mark(t, t->eip, FIX_NONE);
+        if (t->poll_in)
+            exit_poll(t);
+        exit_direct(t, t->eip, emit_jmp(&t->e));
+    }
+    t->block->length = (uint16_t)(t->eip - t->block->eip);
+    bt->stats.guest_insns += n;
+    return true;
+}
+
+/* The page behind an instruction that crosses, so that the block dies and is checked with both. */
+static bool note_second_page(struct translation *t)
+{
+    struct block *b = t->block;
+    const uint8_t *hva;
+
+    if (((b->gla + b->length - 1) & PAGE_MASK) == (b->gla & PAGE_MASK))
+        return true;
+    b->page2 = codepage_lookup(t->bt, t->v, (b->gla & PAGE_MASK) + PAGE_SIZE, &hva);
+    return b->page2 != 0;
+}
+
+static void finish(struct translation *t)
+{
+    struct bt *bt = t->bt;
+    struct block *b = t->block;
+    uint32_t size;
+
+    exit_emit_stubs(t);
+    operand_emit_slow_paths(t);
+    size = (uint32_t)(t->e.p - t->e.start);
+    b->host_size = size;
+    b->side = b->host + ((size + 3) & ~3u);
+    b->side_count = (uint16_t)t->side_count;
+    if (t->e.overflow)
+        return;
+    memcpy(bt_rw(bt, b->side), bt->sides, t->side_count * sizeof(struct side_entry));
+}
+
+struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key)
+{
+    struct translation t = {.bt = bt, .v = v};
+    const struct seg *cs = &v->seg[SEG_CS];
+    const uint8_t *hva;
+    gla_t gla = cs->base + v->eip;
+    uint32_t page = codepage_lookup(bt, v, gla, &hva);
+    unsigned max_insns = key & KEY_SINGLE ? 1 : BLOCK_MAX_INSNS;
+
+    if (!page)
+        return NULL;
+    key = (key & ~KEY_GLOBAL) | (bt->pages[page].global ? KEY_GLOBAL : 0);
+    for (;;) {
+        struct block *b = tcache_reserve(bt);
+        *b = (struct block){.eip = v->eip,
+                            .gla = gla,
+                            .key = key,
+                            .cs_limit = cs->limit,
+                            .page = page,
+                            .host = bt->head};
+        t = (struct translation){.bt = bt, .v = v, .block = b, .key = key, .eip = v->eip};
+        t.e.start = t.e.p = bt_rw(bt, bt->head);
+        t.e.end = t.e.start + BLOCK_MAX_HOST_BYTES;
+        if (!emit_body(&t, hva, max_insns) || !note_second_page(&t)) {
+            b->page = 0;
+            return NULL;
+        }
+        finish(&t);
+        if (!t.e.overflow) {
+            uint32_t end = b->side + b->side_count * (uint32_t)sizeof(struct side_entry);
+            if (LOG_ON(LOG_IN_ASM))
+                host_log_guest_code(v, gla, hva + (gla & ~PAGE_MASK),
+                                    b->page2 ? page_rest(gla) : b->length, key & KEY_CODE32);
+            if (LOG_ON(LOG_OUT_ASM))
+                host_log_host_code(bt_rw(bt, b->host), b->host_size,
+                                   (uint64_t)(uintptr_t)(bt->code.rx + b->host));
+            tcache_commit(bt, b, end - b->host);
+            block_insert(bt, b);
+            return b;
+        }
+        if (max_insns == 1)
+            host_panic("one guest instruction needs more than %d bytes", BLOCK_MAX_HOST_BYTES);
+        max_insns /= 2;
+    }
+}

@@ -1,0 +1,111 @@
+/*
+ * A block while it is being translated.
+ */
+#ifndef BT_TRANSLATION_H
+#define BT_TRANSLATION_H
+
+#include "bt/bt_priv.h"
+#include "bt/emit.h"
+#include "bt/key.h"
+
+/* An effective address in host registers, before segment base and checks. */
+struct ea {
+    int8_t base, index;
+    uint8_t scale;
+    uint8_t adsize; /* 2: wraps at 64 KiB, 4 */
+    int32_t disp;
+};
+
+/* Emits the host instruction(s) that use the memory operand, and whatever register changes may only
+ * happen once the access has succeeded. Called twice for a checked operand: for the fast path and
+ * for the slow one; aux is passed on. */
+typedef void (*operand_use)(struct translation *t, const struct insn *i, const struct mop *m,
+                            unsigned aux);
+
+/* The slow path of a checked operand, emitted behind the block. */
+struct slow_path {
+    const struct insn *insn;
+    operand_use use;
+    unsigned aux;
+    uint32_t eip, next_eip;
+    uint16_t size;
+    uint8_t access;
+    bool incomplete;   /* more of the instruction follows: CALL after its push */
+    uint8_t *branch;   /* displacement of the branch here */
+    uint8_t *resume;   /* where the fast path goes on */
+};
+
+struct pending_exit {
+    uint32_t target;
+    uint8_t *branch;
+};
+
+enum { SLOW_PATHS = BLOCK_MAX_INSNS * 3 };
+
+struct translation {
+    struct bt *bt;
+    struct vcpu *v;
+    struct block *block;
+    struct emit e;
+    uint32_t key;
+    uint32_t eip;      /* of the instruction at hand */
+    uint32_t next_eip; /* of the one behind it */
+    bool ended;        /* the last instruction left the block by itself */
+    bool incomplete;   /* a write at hand does not complete its instruction */
+    bool checked;      /* this instruction's operands take the checked form */
+    unsigned poll_in;  /* emit an interrupt poll before the insn-after-next; counts down */
+    unsigned side_count, slow_count, exit_count;
+    struct slow_path slow[SLOW_PATHS];
+    struct pending_exit exits[BLOCK_EXITS];
+};
+
+static inline bool translation_single(const struct translation *t)
+{
+    return (t->key & KEY_SINGLE) != 0;
+}
+
+/* From here on host code belongs to guest EIP `eip`. */
+void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix);
+
+/* -- operand.c: memory operands in both forms ------------------------------------------------------ */
+
+/* The effective address of i's memory operand. */
+struct ea ea_of(const struct insn *i);
+/* [reg + disp] with the stack's or another address size. */
+struct ea ea_reg(int host_reg, int32_t disp, unsigned adsize);
+/* Puts the effective address (offset in the segment) in a host register. */
+void ea_emit(struct translation *t, const struct ea *a, int dst);
+/* An access of `size` bytes (MMU_R, MMU_W or both) at `a` in segment seg. */
+void operand_access(struct translation *t, const struct insn *i, const struct ea *a, unsigned seg,
+                    unsigned size, unsigned access, operand_use use, unsigned aux);
+/* The access is to the instruction's own memory operand. */
+void operand_access_mem(struct translation *t, const struct insn *i, operand_use use, unsigned aux);
+/* Emits the slow paths collected so far. */
+void operand_emit_slow_paths(struct translation *t);
+/* Ready-made uses; aux is the host register. */
+void use_load32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
+void use_load16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
+void use_load8(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
+void use_store32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
+void use_store16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
+/* stores v->scratch; aux is the size, 2 or 4. Scratch registers do not survive an access's checks, so
+ * a value on its way from one operand to another waits there. */
+void use_store_scratch(struct translation *t, const struct insn *i, const struct mop *m,
+                       unsigned aux);
+/* load of a stack-sized (2 or 4 bytes) value into a host register, zero-extended */
+void load_value(struct translation *t, const struct insn *i, const struct ea *a, unsigned seg,
+                unsigned size, int dst);
+
+/* -- exits.c: leaving the block ---------------------------------------------------------------------- */
+
+/* Branch to guest EIP target: `branch` is the displacement of a jump already emitted. */
+void exit_direct(struct translation *t, uint32_t target, uint8_t *branch);
+/* Jump to the guest EIP in R8 through the jump cache. */
+void exit_indirect(struct translation *t);
+/* Interrupt poll before the instruction at t->eip. */
+void exit_poll(struct translation *t);
+void exit_emit_stubs(struct translation *t);
+/* Call to a callout with EIP and next EIP stored. */
+void exit_callout(struct translation *t, callout_fn fn, uint64_t arg);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * The only door from the core (bt/, vmm/, mmu/, devices/) to the machine below. Each folder under
+ * host/ implements all of it. Nothing here uses the guest's x87/SSE state: a host that must call
+ * code that does (libc) saves it first.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+void *memcpy(void *restrict dst, const void *restrict src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+
+/* -- memory --------------------------------------------------------------------------------- */
+
+/* Zeroed, page-aligned memory that is touched lazily and lives until exit. NULL: none left. */
+void *host_alloc(size_t bytes);
+
+/* Guest RAM of `bytes` (a multiple of 4 KiB) as one shared object; returns its hva, or NULL. */
+uint8_t *host_ram_create(uint64_t bytes);
+
+/* One stretch of code memory, seen twice: rw writable, rx executable, never both in one mapping. */
+struct host_code {
+    uint8_t *rw;
+    uint8_t *rx;
+    size_t size;
+};
+bool host_code_create(struct host_code *c, size_t bytes);
+
+/* A PROT_NONE stretch of `bytes`: any access faults. NULL: none left. */
+void *host_poison_create(size_t bytes);
+
+/* -- windows: 4 GiB of address space through which a guest view is accessed directly ---------- */
+
+struct host_window;
+
+/* Reserves a window (base 4 GiB-aligned, unmapped, followed by a guard). NULL: none left. */
+struct host_window *host_window_create(void);
+uint64_t host_window_base(const struct host_window *w);
+/* Maps guest RAM [ram_offset, +bytes) at gla. All page multiples. False: the host refused. */
+bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
+                     bool writable);
+bool host_window_protect(struct host_window *w, uint32_t gla, uint64_t bytes, bool writable);
+/* bytes may be up to 4 GiB: the whole window. */
+bool host_window_unmap(struct host_window *w, uint32_t gla, uint64_t bytes);
+/* How many separate mappings all windows together may use. */
+unsigned host_window_budget(void);
+
+/* -- processor ------------------------------------------------------------------------------ */
+
+/* The registers of interrupted translated code, as a fault handler may read and change them. */
+struct host_regs {
+    uint64_t gpr[16]; /* RAX RCX RDX RBX RSP RBP RSI RDI R8..R15 */
+    uint64_t rip;
+    uint64_t rflags;
+};
+
+/* Sets GS.base for translated code. */
+void host_set_window(uint64_t base);
+
+/* RFLAGS bits that are fixed while translated code runs here (IF, bit 1, ...). */
+uint32_t host_fixed_rflags(void);
+
+/* -- time ----------------------------------------------------------------------------------- */
+
+/* Monotonic nanoseconds. */
+uint64_t host_clock_ns(void);
+/* Frequency of the host's TSC in Hz, measured at start-up against host_clock_ns(). */
+uint64_t host_tsc_hz(void);
+/* Wall clock: seconds since 1970-01-01 UTC. */
+int64_t host_wall_seconds(void);
+/* Asks for a kick (bt_kick on the running vCPU) at or soon after the given host_clock_ns() time. */
+void host_timer_arm(uint64_t deadline_ns);
+/* Sleeps until deadline_ns (UINT64_MAX: none) or until there is host input for a device. */
+void host_wait(uint64_t deadline_ns);
+/* Moves pending host input to the devices' queues (see host_chr_*). Called at every kick. */
+void host_poll(void);
+
+/* -- character channels (serial ports, debug console), numbered by the host's options --------- */
+
+/* Writes bytes; false when the channel is full now (retry after host_wait/host_poll). */
+bool host_chr_write(unsigned channel, const uint8_t *data, size_t n);
+/* Reads up to n bytes that have come in; returns how many. Never waits. */
+size_t host_chr_read(unsigned channel, uint8_t *data, size_t n);
+
+/* -- words to the user ------------------------------------------------------------------------ */
+
+enum host_log {
+    LOG_IN_ASM = 1u << 0,
+    LOG_OUT_ASM = 1u << 1,
+    LOG_INT = 1u << 2,
+    LOG_MMU = 1u << 3,
+    LOG_GUEST_ERRORS = 1u << 4,
+    LOG_UNIMP = 1u << 5
+};
+
+/* Mask of enum host_log that -d turned on; read often, so a plain variable. */
+extern uint32_t host_log_mask;
+/* Writes one trace line (printf subset of the host's). Call through LOG_ON. */
+void host_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define LOG_ON(bits) (__builtin_expect(host_log_mask & (bits), 0))
+
+struct vcpu;
+/* Trace hooks: disassemble guest code (before translation) and host code (after). */
+void host_log_guest_code(struct vcpu *v, uint32_t eip, const uint8_t *bytes, size_t n, bool code32);
+void host_log_host_code(const uint8_t *code, size_t n, uint64_t address);
+
+/* A broken invariant of the VMM itself: prints and never returns. */
+_Noreturn void host_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * Guest RAM, windows and code memory of the process host.
+ *
+ * Guest RAM is one memfd. A window is a reserved stretch of address space
+ *
+ *      guard | 4 GiB, at a multiple of 4 GiB: shared mappings of RAM, the rest PROT_NONE | guard
+ *
+ * so that addr32 gs:[...] reaches nothing but the window and the guard behind it (an access that
+ * starts below 4 GiB and ends above), and a string instruction that runs off either end faults.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "host/host.h"
+#include "host/process/rt_syscall.h"
+
+enum { WINDOWS = 64, GUARD = 1 << 20, HWCAP2_FSGSBASE = 2, ARCH_SET_GS_BASE = 0x1001 };
+
+#define WINDOW_BYTES (1ull << 32)
+
+struct host_window {
+    uint64_t base;
+};
+
+static struct host_window windows[WINDOWS];
+static unsigned window_count;
+static int ram_fd = -1;
+static uint64_t current_gs;
+static bool has_wrgsbase;
+
+static void *map(void *at, size_t bytes, int prot, int flags, int fd, uint64_t offset)
+{
+    long r = rt_syscall6(SYS_mmap, (long)at, (long)bytes, prot, flags, fd, (long)offset);
+
+    return r < 0 && r > -4096 ? MAP_FAILED : (void *)r;
+}
+
+void *host_alloc(size_t bytes)
+{
+    void *p = map(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                  -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void *host_poison_create(size_t bytes)
+{
+    void *p = map(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* A shared memory object of its own, which no other process can reach. */
+static int memory_object(const char *name, uint64_t bytes)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+
+    if (fd >= 0 && ftruncate(fd, (off_t)bytes) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+uint8_t *host_ram_create(uint64_t bytes)
+{
+    ram_fd = memory_object("guest-ram", bytes);
+    if (ram_fd < 0)
+        return NULL;
+    has_wrgsbase = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0;
+    void *p = map(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram_fd, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+bool host_code_create(struct host_code *c, size_t bytes)
+{
+    int fd = memory_object("translations", bytes);
+
+    if (fd < 0)
+        return false;
+    void *rw = map(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *rx = map(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    close(fd);
+    if (rw == MAP_FAILED || rx == MAP_FAILED)
+        return false;
+    *c = (struct host_code){.rw = rw, .rx = rx, .size = bytes};
+    return true;
+}
+
+struct host_window *host_window_create(void)
+{
+    if (window_count == WINDOWS)
+        return NULL;
+    uint8_t *p = host_poison_create(2 * WINDOW_BYTES + 2 * GUARD);
+    if (!p)
+        return NULL;
+    struct host_window *w = &windows[window_count++];
+    w->base = ((uint64_t)(uintptr_t)p + GUARD + WINDOW_BYTES - 1) & ~(WINDOW_BYTES - 1);
+    return w;
+}
+
+uint64_t host_window_base(const struct host_window *w)
+{
+    return w->base;
+}
+
+/* The window's addresses [gla, gla+bytes), or NULL if they are not within it. */
+static void *window_at(const struct host_window *w, uint32_t gla, uint64_t bytes)
+{
+    return bytes <= WINDOW_BYTES - gla ? (void *)(uintptr_t)(w->base + gla) : NULL;
+}
+
+bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
+                     bool writable)
+{
+    void *at = window_at(w, gla, bytes);
+    int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+
+    return at && map(at, bytes, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, ram_fd, ram_offset) !=
+                     MAP_FAILED;
+}
+
+bool host_window_protect(struct host_window *w, uint32_t gla, uint64_t bytes, bool writable)
+{
+    void *at = window_at(w, gla, bytes);
+
+    return at && rt_syscall3(SYS_mprotect, (long)at, (long)bytes,
+                             writable ? PROT_READ | PROT_WRITE : PROT_READ) == 0;
+}
+
+bool host_window_unmap(struct host_window *w, uint32_t gla, uint64_t bytes)
+{
+    void *at = window_at(w, gla, bytes);
+
+    return at && map(at, bytes, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+}
+
+unsigned host_window_budget(void)
+{
+    /* the rest of the process needs a few hundred */
+    enum { RESERVED = 1024, DEFAULT_MAX = 65530 };
+    long max = DEFAULT_MAX;
+    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+
+    if (f) {
+        if (fscanf(f, "%ld", &max) != 1)
+            max = DEFAULT_MAX;
+        fclose(f);
+    }
+    if (max > 1000000)
+        max = 1000000;
+    return max > RESERVED ? (unsigned)(max - RESERVED) : 0;
+}
+
+void host_set_window(uint64_t base)
+{
+    if (base == current_gs)
+        return;
+    current_gs = base;
+    if (has_wrgsbase)
+        __asm__ volatile("wrgsbase %0" : : "r"(base));
+    else
+        rt_syscall3(SYS_arch_prctl, ARCH_SET_GS_BASE, (long)base, 0);
+}
+
+uint32_t host_fixed_rflags(void)
+{
+    return 0x202; /* IF and bit 1 */
+}
