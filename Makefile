@@ -35,7 +35,8 @@ COMMON_FLAGS := -std=c11 $(MODE_$(MODE)) -g -fPIE -Wall -Wextra -Werror -I. \
                 -isystem $(ZYDIS)/include $(ZYDIS_DEFINES) -MMD -MP
 # No vector registers: this code runs while the guest's x87/SSE state is live.
 LIVE_FPU     := -mgeneral-regs-only
-CORE_FLAGS   := $(COMMON_FLAGS) -ffreestanding $(LIVE_FPU)
+# -fbuiltin: a memcpy of constant size becomes moves, which -ffreestanding alone would not do.
+CORE_FLAGS   := $(COMMON_FLAGS) -ffreestanding -fbuiltin $(LIVE_FPU)
 HOST_FLAGS   := $(COMMON_FLAGS) -D_GNU_SOURCE
 LINK_FLAGS   := $(MODE_$(MODE)) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -pthread
 
