@@ -7,7 +7,13 @@
 #include <stddef.h>
 
 #include "bt/bt.h"
+#include "devices/acpi_tables.h"
+#include "devices/i440fx.h"
+#include "devices/i8042.h"
+#include "devices/pci.h"
 #include "devices/pic.h"
+#include "devices/piix3.h"
+#include "devices/piix4_pm.h"
 #include "devices/pit.h"
 #include "devices/rtc.h"
 #include "devices/sysport.h"
@@ -25,10 +31,16 @@ struct board {
     struct pit pit;
     struct rtc rtc;
     struct sysport sysport;
+    struct i8042 i8042;
+    struct pci_bus pci;
+    struct i440fx i440fx;
+    struct piix3 piix3;
+    struct piix4_pm pm;
     struct uart uart[SERIAL_PORTS];
     struct irq_or serial_irq[2]; /* COM1 and COM3 on IRQ 4, COM2 and COM4 on IRQ 3 */
     uint8_t serial_mask;
     bool a20;
+    uint8_t tables[ACPI_TABLES_BYTES]; /* where the firmware tables are put together */
 };
 
 /* INTR of the vCPU. */
@@ -55,6 +67,22 @@ static bool create_serial(struct board *b, struct bus *bus) {
     return ok;
 }
 
+static bool create_pci(struct board *b, struct vm *vm) {
+    return pci_create(&b->pci, vm->bus) && i440fx_create(&b->i440fx, &b->pci) &&
+           piix3_create(&b->piix3, vm, &b->pci, &b->pic) &&
+           piix4_pm_create(&b->pm, vm, &b->pci, &b->clock, pic_input(&b->pic, PM_SCI_IRQ));
+}
+
+/* What firmware would have put into memory. */
+static void put_tables(struct vm *vm) {
+    struct board *b = vm->board;
+    struct acpi_config config = {.ram_bytes = vm->mem.ram_size, .serial_mask = b->serial_mask};
+    size_t n = acpi_tables_build(b->tables, &config);
+    if (n == 0)
+        host_panic("board: the ACPI tables do not fit");
+    memmap_write(&vm->mem, ACPI_TABLES_GPA, b->tables, n);
+}
+
 bool board_create(struct vm *vm, const struct board_config *config) {
     struct board *b = host_alloc(sizeof *b);
     if (!b || !bus_create(vm))
@@ -67,7 +95,8 @@ bool board_create(struct vm *vm, const struct board_config *config) {
               pit_create(&b->pit, vm->bus, &b->clock, &b->pic) &&
               rtc_create(&b->rtc, vm->bus, &b->clock, &b->pic, vm->mem.ram_size) &&
               sysport_create(&b->sysport, vm, &b->clock, &b->pit, &b->a20, config->debugcon) &&
-              create_serial(b, vm->bus);
+              i8042_create(&b->i8042, vm, pic_input(&b->pic, 1), pic_input(&b->pic, 12), &b->a20) &&
+              create_pci(b, vm) && create_serial(b, vm->bus);
     if (!ok)
         host_panic("board: two devices claim one port");
     return true;
@@ -80,9 +109,15 @@ void board_reset(struct vm *vm) {
     pit_reset(&b->pit);
     rtc_reset(&b->rtc);
     sysport_reset(&b->sysport);
+    i8042_reset(&b->i8042);
+    pci_reset(&b->pci);
+    i440fx_reset(&b->i440fx);
+    piix3_reset(&b->piix3, &b->pic);
+    piix4_pm_reset(&b->pm);
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         if (b->serial_mask & 1u << i)
             uart_reset(&b->uart[i]);
+    put_tables(vm);
 }
 
 void board_service(struct vm *vm) {
