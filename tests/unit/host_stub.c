@@ -6,7 +6,6 @@
 
 #include <setjmp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -81,11 +80,10 @@ void *host_poison_create(size_t bytes) {
 /* -- windows ---------------------------------------------------------------------------------- */
 
 struct host_window *host_window_create(void) {
-    struct host_window *w = malloc(sizeof(*w));
+    struct host_window *w = host_alloc(sizeof(*w));
     /* Twice the size, so that a 4 GiB-aligned window fits, and room for the guard behind it. */
     uint8_t *p = host_poison_create(3 * WINDOW_BYTES);
     if (!w || !p) {
-        free(w);
         return NULL;
     }
     w->base = p + (-(uintptr_t)p & (WINDOW_BYTES - 1));
