@@ -50,8 +50,7 @@ static struct window *find_slot(struct mmu *m) {
 }
 
 void promote_release(struct mmu *m, struct window *w) {
-    if (w->mapped > 0)
-        window_drop_all(m, w);
+    window_drop_all(m, w);
     w->in_use = false;
     if (m->current == w)
         m->current = NULL;

@@ -127,10 +127,19 @@ void window_write_protect(struct mmu *m, struct window *w, uint32_t page, uint32
                    shadow_entry(&m->shadow, w, page + i) & ~(SE_D | SE_RW));
 }
 
+/* Unmapping all of a window merges mappings, so the host has no reason to refuse. */
+static void unmap_all(struct mmu *m, struct window *w) {
+    m->stats.window_unmaps++;
+    m->stats.dropped_pages += w->mapped;
+    if (!host_window_unmap(w->host, 0, WINDOW_BYTES))
+        host_panic("mmu: the host will not unmap a window");
+    shadow_clear(&m->shadow, w);
+}
+
 void window_drop(struct mmu *m, struct window *w, uint32_t page, uint32_t n) {
     m->stats.window_unmaps++;
     if (!host_window_unmap(w->host, page << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT)) {
-        window_drop_all(m, w);
+        unmap_all(m, w);
         return;
     }
     for (uint32_t i = page; i < page + n; i++) {
@@ -147,18 +156,12 @@ void window_drop(struct mmu *m, struct window *w, uint32_t page, uint32_t n) {
 }
 
 void window_drop_all(struct mmu *m, struct window *w) {
-    if (!w->host)
-        return;
-    m->stats.window_unmaps++;
-    m->stats.dropped_pages += w->mapped;
-    if (!host_window_unmap(w->host, 0, WINDOW_BYTES))
-        host_panic("mmu: the host will not unmap a window");
-    shadow_clear(&m->shadow, w);
+    if (w->mapped > 0)
+        unmap_all(m, w);
 }
 
 void window_drop_everything(struct mmu *m) {
     window_drop_all(m, &m->kernel);
     for (unsigned i = 0; i < USER_WINDOWS; i++)
-        if (m->user[i].mapped > 0)
-            window_drop_all(m, &m->user[i]);
+        window_drop_all(m, &m->user[i]);
 }
