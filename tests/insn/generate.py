@@ -586,21 +586,21 @@ class Builder:
             self.emit(b"\x66\xe8\0\0")
 
     def loop(self):
-        """A backward LOOP with a small count around instructions that leave ECX alone."""
+        """A backward LOOP with a small count around instructions that leave ECX alone. One item, so
+        that no branch reaches the loop with another count."""
         rng = self.rng
-        self.set_reg(ECX, rng.randrange(1, 6))
-        before = len(self.items)
+        body = b""
         for _ in range(rng.randrange(1, 4)):
             r = rng.choice((EAX, EDX, EBX, ESI, EDI, EBP))
             s = rng.randrange(8)
             op = rng.choice((0x01, 0x11, 0x19, 0x29, 0x31, 0x09, 0x21))
-            self.emit(bytes((op, 0xC0 | s << 3 | r)))
+            body += bytes((op, 0xC0 | s << 3 | r))
             self.clobber(r)
         op = rng.choice((b"\xe2", b"\xe2", b"\x49\x75", b"\x83\xe9\x01\x75", b"\x49\x0f\x85"))
         size = 4 if op[-2:] == b"\x0f\x85" else 1
-        back = before - len(self.items) - 1
-        self.emit(op + bytes(size), ((len(op), size, True, back, 0),))
-        self.known[ECX] = None
+        count = rng.randrange(1, 6) if rng.random() < 0.95 else rng.randrange(100, 5000)
+        self.emit(b"\xb9" + le(count, 4) + body + op + le(-len(body) - len(op) - size, size))
+        self.clobber(ECX)
 
     def divide(self):
         """DIV/IDIV with operands that mostly do not overflow."""
