@@ -46,8 +46,9 @@ void chr_finish(void);
 /* -- while the guest runs (rt_chr.c) --------------------------------------------------------------
  */
 
-/* Reads pending input and writes collected output, as far as both go without waiting. */
-void chr_service(void);
+/* Reads pending input and writes collected output, as far as both go without waiting. True: there
+ * was input. */
+bool chr_service(void);
 /* Fills fds for ppoll; returns how many (at most 2 * CHR_CHANNELS). */
 unsigned chr_poll_set(struct pollfd *fds);
 /* What Ctrl-A X does; called from chr_service. Set by main. */

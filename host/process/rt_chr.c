@@ -100,31 +100,37 @@ static void take(struct chr *c, uint8_t byte) {
     }
 }
 
-static void fill(struct chr *c) {
+/* True when there was something to read. */
+static bool fill(struct chr *c) {
     uint8_t buf[256];
+    bool some = false;
     while (c->in_fd >= 0 && CHR_IN_BYTES - c->in_count >= sizeof buf &&
            ready(c->in_fd, POLLIN | POLLHUP)) {
         long n = rt_syscall3(SYS_read, c->in_fd, (long)buf, sizeof buf);
         if (n == -EINTR)
             continue;
         if (n == -EAGAIN)
-            return;
+            break;
         if (n <= 0) { /* end of input: the guest runs on without */
             c->in_fd = -1;
-            return;
+            break;
         }
+        some = true;
         for (long i = 0; i < n; i++)
             take(c, buf[i]);
     }
+    return some;
 }
 
-void chr_service(void) {
+bool chr_service(void) {
+    bool some = false;
     for (unsigned i = 0; i < CHR_CHANNELS; i++) {
         struct chr *c = &chr_channels[i];
-        fill(c);
+        some |= fill(c);
         if (c->out_count > 0)
             flush(c);
     }
+    return some;
 }
 
 unsigned chr_poll_set(struct pollfd *fds) {

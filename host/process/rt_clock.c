@@ -65,10 +65,10 @@ void clock_wake(void) {
 }
 
 void host_wait(uint64_t deadline_ns) {
-    chr_service();
+    bool input = chr_service();
     log_flush();
     uint64_t now = host_clock_ns();
-    if (deadline_ns <= now)
+    if (input || deadline_ns <= now)
         return;
     struct pollfd fds[2 * CHR_CHANNELS + 1];
     unsigned n = chr_poll_set(fds);
