@@ -27,6 +27,8 @@ static const int allowed[] = {
     SCMP_SYS(restart_syscall),
     /* channels, trace, statistics */
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
+    /* the disassembler sorts, and glibc sorts by the size of memory */
+    SCMP_SYS(sysinfo),
     /* memory: windows come and go; see also the rules for mmap and mprotect */
     SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(brk),
     /* GS.base where the kernel keeps WRGSBASE off */
