@@ -63,8 +63,8 @@ static void attempt(const char *name, const uint8_t *code, int ring) {
     if (seen_esp) {
         printf(" seen ebx %x esp%d error %x ", seen_ebx, (int)(seen_esp - STACK_FAULT), seen_error);
         print_flags(seen_flags);
-        printf(", saved ebx %x eip%+d", task.ebx, (int)(task.eip - (uint32_t)by_iret));
-        printf(", old task eip%+d cs %04x", (int)(tss.eip - in.eip), tss.cs & 0xFFFF);
+        printf(", saved ebx %x eip+%d", task.ebx, (int)(task.eip - (uint32_t)by_iret));
+        printf(", old task eip+%d cs %04x", (int)(tss.eip - in.eip), tss.cs & 0xFFFF);
     }
     printf("\n");
     tss.eip = 0;
