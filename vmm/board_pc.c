@@ -8,6 +8,7 @@
 
 #include "bt/bt.h"
 #include "devices/acpi_tables.h"
+#include "devices/dma8237.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
 #include "devices/pci.h"
@@ -30,6 +31,7 @@ struct board {
     struct pic pic;
     struct pit pit;
     struct rtc rtc;
+    struct dma8237 dma;
     struct sysport sysport;
     struct i8042 i8042;
     struct pci_bus pci;
@@ -40,19 +42,18 @@ struct board {
     struct irq_or serial_irq[2]; /* COM1 and COM3 on IRQ 4, COM2 and COM4 on IRQ 3 */
     uint8_t serial_mask;
     bool a20;
+    bool in_run_loop;                  /* it called us and will look at the INTR line itself */
     uint8_t tables[ACPI_TABLES_BYTES]; /* where the firmware tables are put together */
 };
 
 /* INTR of the vCPU. */
 static void set_intr(void *chip, unsigned input, bool level) {
-    struct vcpu *v = chip;
+    struct vm *vm = chip;
+    bool rises = level && !vm->vcpu.intr_line;
     (void)input;
-    if (level && !v->intr_line) {
-        v->intr_line = true;
-        bt_kick(v, NULL);
-    } else {
-        v->intr_line = level;
-    }
+    vm->vcpu.intr_line = level;
+    if (rises && !vm->board->in_run_loop)
+        bt_kick(&vm->vcpu, NULL);
 }
 
 static bool create_serial(struct board *b, struct bus *bus) {
@@ -90,11 +91,12 @@ bool board_create(struct vm *vm, const struct board_config *config) {
     vm->board = b;
     b->serial_mask = config->serial_mask;
     clock_create(&b->clock);
-    struct irq_line intr = {.set = set_intr, .chip = &vm->vcpu};
+    struct irq_line intr = {.set = set_intr, .chip = vm};
     bool ok = pic_create(&b->pic, vm->bus, intr) &&
               pit_create(&b->pit, vm->bus, &b->clock, &b->pic) &&
               rtc_create(&b->rtc, vm->bus, &b->clock, &b->pic, vm->mem.ram_size) &&
               sysport_create(&b->sysport, vm, &b->clock, &b->pit, &b->a20, config->debugcon) &&
+              dma8237_create(&b->dma, vm->bus) &&
               i8042_create(&b->i8042, vm, pic_input(&b->pic, 1), pic_input(&b->pic, 12), &b->a20) &&
               create_pci(b, vm) && create_serial(b, vm->bus);
     if (!ok)
@@ -109,6 +111,7 @@ void board_reset(struct vm *vm) {
     pit_reset(&b->pit);
     rtc_reset(&b->rtc);
     sysport_reset(&b->sysport);
+    dma8237_reset(&b->dma);
     i8042_reset(&b->i8042);
     pci_reset(&b->pci);
     i440fx_reset(&b->i440fx);
@@ -122,16 +125,20 @@ void board_reset(struct vm *vm) {
 
 void board_service(struct vm *vm) {
     struct board *b = vm->board;
-    vm->kicked = false;
-    host_poll();
+    b->in_run_loop = true;
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         if (b->serial_mask & 1u << i)
             uart_poll(&b->uart[i]);
     clock_run(&b->clock);
+    b->in_run_loop = false;
 }
 
 uint8_t board_intr_ack(struct vm *vm) {
-    return pic_acknowledge(&vm->board->pic);
+    struct board *b = vm->board;
+    b->in_run_loop = true;
+    uint8_t vector = pic_acknowledge(&b->pic);
+    b->in_run_loop = false;
+    return vector;
 }
 
 uint64_t board_next_deadline(struct vm *vm) {

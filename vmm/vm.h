@@ -50,7 +50,8 @@ void vm_request_stop(struct vm *vm, enum vm_stop why);
 
 /* -- what the run loop (bt/run.c) asks of the board (vmm/board_pc.c) ------------------------------ */
 
-/* Runs due timers and host input, updates vcpu.intr_line, arms the next deadline. */
+/* Runs due timers, hands the input host_poll() has fetched to the devices, updates vcpu.intr_line and
+ * arms the next deadline. Only from the run loop. */
 void board_service(struct vm *vm);
 /* Acknowledges INTR: the vector the 8259 pair gives (SDM vol. 3A 6.3; 8259A datasheet INTA). */
 uint8_t board_intr_ack(struct vm *vm);

@@ -39,6 +39,22 @@ static inline struct irq_line machine_line(void) {
     return (struct irq_line){.set = watch_line};
 }
 
+static inline uint32_t inl(uint16_t port) {
+    return bus_pio_read(&m.vm, port, 4);
+}
+
+static inline uint16_t inw(uint16_t port) {
+    return (uint16_t)bus_pio_read(&m.vm, port, 2);
+}
+
+static inline void outw(uint16_t port, unsigned value) {
+    bus_pio_write(&m.vm, port, 2, value);
+}
+
+static inline void outl(uint16_t port, uint32_t value) {
+    bus_pio_write(&m.vm, port, 4, value);
+}
+
 static inline uint8_t inb(uint16_t port) {
     return (uint8_t)bus_pio_read(&m.vm, port, 1);
 }
@@ -61,6 +77,11 @@ static inline void run_for(uint64_t ns) {
         clock_run(&m.clock);
     }
     host_stub.clock_ns = end;
+}
+
+/* In place of vmm/vm.c's, which would want a translator to stop. */
+void vm_request_stop(struct vm *vm, enum vm_stop why) {
+    vm->stop = why;
 }
 
 #endif
