@@ -114,13 +114,6 @@ static void want_run(struct fill *f, gpa_t gpa, uint32_t bits, bool writable) {
 
 /* -- mapping it -------------------------------------------------------------------------------- */
 
-static bool half_empty(const struct region *r, unsigned half) {
-    uint64_t any = 0;
-    for (unsigned i = 0; i < HALF_PAGES / 64; i++)
-        any |= r->mapped[half * (HALF_PAGES / 64) + i];
-    return !any;
-}
-
 /* Pages that came from another directory entry than the one that holds now must go first. */
 static bool adopt_region(struct fill *f) {
     unsigned first, last;
@@ -131,7 +124,7 @@ static bool adopt_region(struct fill *f) {
     revalidate_halves(f->v, gla, &first, &last);
     for (unsigned half = first; half <= last && r; half++) {
         bool same = ((f->pde ^ r->pde[half]) & (SE_RELIES(r->pde[half]) | SE_LARGE)) == 0;
-        if (!same && !half_empty(r, half)) {
+        if (!same && !shadow_half_empty(r, half)) {
             window_drop(f->m, f->w, region_page + half * HALF_PAGES, HALF_PAGES);
             r = shadow_region(&f->m->shadow, f->w, f->page);
         }
@@ -268,7 +261,8 @@ enum mmu_fault mmu_window_fault(struct vcpu *v, gla_t gla, bool write, gpa_t *gp
         vcpu_raise_pf(v, gla, walk.error);
         return MMU_FAULT_GUEST;
     }
-    if (!fits(v, w, &walk) || (write && memmap_kind(mem, walk.gpa) == MEM_ROM))
+    if (!fits(v, w, &walk) || window_churns(m, w, gla >> PAGE_SHIFT) ||
+        (write && memmap_kind(mem, walk.gpa) == MEM_ROM))
         return MMU_FAULT_CHECKED;
     if (write && (mem->frame_flags[walk.gpa >> PAGE_SHIFT] & FRAME_CODE)) {
         *gpa = walk.gpa;

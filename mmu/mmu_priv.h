@@ -13,6 +13,7 @@
 
 #define USER_WINDOWS 24u /* address spaces that have a window at the same time */
 #define TLB_FILL_LOG 64u /* more TLB fills than this make a flush touch every entry */
+#define CHURN_SLOTS  64u
 #define SPACES       64u /* address spaces whose age is kept */
 
 /* How old an address space without a window is (promote.c). */
@@ -22,6 +23,12 @@ struct space {
     gla_t mark_gla;    /* a user page it had at its first tick ... */
     uint64_t mark_pde; /* ... and the directory entry above it, to know a successor at this CR3 */
     uint64_t used;     /* value of use_clock at its last tick */
+};
+
+/* How often a page of the kernel window was mapped in vain (window.c). */
+struct churn {
+    uint32_t page;
+    uint32_t drops;
 };
 
 struct mmu {
@@ -39,8 +46,9 @@ struct mmu {
     struct window kernel;
     struct window user[USER_WINDOWS];
     struct window *current; /* the current address space's window for CPL 3, or NULL */
-    unsigned budget;        /* mappings all windows together may take */
-    uint64_t use_clock;     /* counts CR3 loads and ticks, for LRU */
+    struct churn churn[CHURN_SLOTS];
+    unsigned budget;    /* mappings all windows together may take */
+    uint64_t use_clock; /* counts CR3 loads and ticks, for LRU */
 
     /* what the windows' contents were made under (mmu.c) */
     uint32_t mode;    /* paging_mode() of control registers */

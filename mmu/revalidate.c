@@ -83,15 +83,37 @@ static uint64_t table_entry(const struct vcpu *v, const uint8_t *table, uint32_t
     return narrow;
 }
 
+/* A page that was mapped before the guest made it global (or set CR4.PGE) need not be looked at
+ * again: a TLB might have reloaded it just now. */
+static bool becomes_global(const struct vcpu *v, const struct window *w, uint64_t guest) {
+    return !w->user && (guest & PTE_G) && (v->cr4 & CR4_PGE);
+}
+
 static void check_page(struct vcpu *v, struct batch *b, uint32_t page, uint32_t entry,
                        uint64_t guest) {
     b->m->stats.revalidated_pages++;
-    if (__builtin_expect(revalidate_holds(v, guest, entry), 1))
+    if (__builtin_expect(revalidate_holds(v, guest, entry), 1)) {
         batch_keep(b);
-    else if ((entry & SE_D) && revalidate_holds(v, guest, entry & ~(SE_D | SE_RW)))
+        if (!(entry & SE_G) && becomes_global(v, b->w, guest))
+            shadow_set(&b->m->shadow, b->w, page, entry | SE_G);
+    } else if ((entry & SE_D) && revalidate_holds(v, guest, entry & ~(SE_D | SE_RW)))
         batch_add(b, PROTECT, page, 1);
     else
         batch_add(b, DROP, page, 1);
+}
+
+/* The same for a large page that holds. */
+static void make_half_global(struct vcpu *v, struct batch *b, uint32_t first, unsigned half) {
+    struct shadow *s = &b->m->shadow;
+    const struct region *r = shadow_region(s, b->w, first);
+    gpa_t gpa;
+
+    if (!r->local_count || !gwalk_pde_gpa(v, first << PAGE_SHIFT, &gpa) ||
+        !becomes_global(v, b->w, gwalk_load(v, gpa)))
+        return;
+    for (uint32_t i = half * HALF_PAGES; i < (half + 1) * HALF_PAGES; i++)
+        if (r->local[i / 64] >> (i % 64) & 1)
+            shadow_set(s, b->w, first - half * HALF_PAGES + i, r->entry[i] | SE_G);
 }
 
 static void check_half(struct vcpu *v, struct batch *b, uint32_t region_page, unsigned half) {
@@ -114,6 +136,7 @@ static void check_half(struct vcpu *v, struct batch *b, uint32_t region_page, un
     if (r->pde[half] & SE_LARGE) {
         b->m->stats.revalidated_pages++;
         batch_keep(b);
+        make_half_global(v, b, first, half);
         return;
     }
     for (unsigned i = 0; i < words; i++) {
@@ -159,6 +182,8 @@ void revalidate_page(struct vcpu *v, struct window *w, gla_t gla) {
     revalidate_halves(v, gla, &first, &last);
     uint32_t region_page = page & ~(REGION_PAGES - 1);
     unsigned half = page / HALF_PAGES & 1;
+    if (shadow_half_empty(r, half))
+        return;
     if (!pde_holds(v, gla, r->pde[half])) {
         window_drop(m, w, region_page + first * HALF_PAGES, (last - first + 1) * HALF_PAGES);
         return;
@@ -173,5 +198,7 @@ void revalidate_page(struct vcpu *v, struct window *w, gla_t gla) {
     }
     struct batch b = {.m = m, .w = w};
     check_page(v, &b, page, entry, table_entry(v, table, page % HALF_PAGES));
+    if (b.what == DROP)
+        window_note_churn(m, w, page);
     batch_flush(&b);
 }

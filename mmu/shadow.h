@@ -93,6 +93,14 @@ static inline struct region *shadow_region(const struct shadow *s, const struct 
     return n ? &s->pool[n] : (struct region *)0;
 }
 
+/* Is nothing mapped in this half (2 MiB)? */
+static inline bool shadow_half_empty(const struct region *r, unsigned half) {
+    uint64_t any = 0;
+    for (unsigned i = 0; i < HALF_PAGES / 64; i++)
+        any |= r->mapped[half * (HALF_PAGES / 64) + i];
+    return !any;
+}
+
 /* The region of a page, made if there is none. NULL: the pool is empty. */
 struct region *shadow_region_make(struct shadow *s, struct window *w, uint32_t page);
 

@@ -86,6 +86,24 @@ bool window_make_room(struct mmu *m, struct window *w, uint32_t page, unsigned m
     }
 }
 
+/* -- pages not worth mapping ------------------------------------------------------------------ */
+
+#define CHURN_DROPS 8u
+
+void window_note_churn(struct mmu *m, const struct window *w, uint32_t page) {
+    struct churn *c = &m->churn[page % CHURN_SLOTS];
+    if (w->user)
+        return;
+    if (c->page != page)
+        *c = (struct churn){.page = page};
+    c->drops++;
+}
+
+bool window_churns(const struct mmu *m, const struct window *w, uint32_t page) {
+    const struct churn *c = &m->churn[page % CHURN_SLOTS];
+    return !w->user && c->page == page && c->drops >= CHURN_DROPS;
+}
+
 /* -- changes ---------------------------------------------------------------------------------- */
 
 static void set_entries(struct mmu *m, struct window *w, uint32_t page, uint32_t n,

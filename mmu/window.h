@@ -19,6 +19,12 @@ struct window *window_of_view(struct vcpu *v, bool user);
 /* Sets v->window_base[] to what the current mode and address space have. */
 void window_select(struct vcpu *v);
 
+/* Kernels map one page after another at the same place and invalidate it after a few accesses
+ * (kmap, early_ioremap): a mapping costs more than it saves. note: INVLPG has dropped the page.
+ * churns: it has so often that the page is better reached by checked operands. */
+void window_note_churn(struct mmu *m, const struct window *w, uint32_t page);
+bool window_churns(const struct mmu *m, const struct window *w, uint32_t page);
+
 /* Makes sure that `more` mappings fit the budget and the region of `page` exists or can be made,
  * evicting whole windows where needed (also w). False: not even then. */
 bool window_make_room(struct mmu *m, struct window *w, uint32_t page, unsigned more);
