@@ -55,6 +55,9 @@
 #define F_PREFETCHW (1u << 8)
 /* 80000007h, EDX */
 #define F_INVARIANT_TSC (1u << 8)
+/* 80000008h, EBX: FXSAVE and FXRSTOR always handle FOP, FIP and FDP. Without it Linux clears them
+ * by hand at every switch to another task's x87 state. */
+#define F_FX_POINTERS (1u << 2)
 /* 80000021h, EAX */
 #define F_LFENCE_SERIALIZING (1u << 2)
 #define F_AUTO_IBRS          (1u << 8)
@@ -81,39 +84,56 @@ struct cpuid_row {
     uint32_t leaf;
     struct cpuid_regs own;
     uint32_t host_ecx, host_edx; /* bits of the host's leaf 1 to add */
+    uint32_t host_ebx;           /* bits of the host's leaf 80000008h to add */
 };
 
 static const struct cpuid_row rows[] = {
-    {0x00000000, {BASIC_MAX, AUTH, CAMD, ENTI}, 0, 0},
-    {0x00000001, {CPUID_SIGNATURE, CLFLUSH_LINE, 0, OWN_EDX}, HOST_ECX, HOST_EDX},
-    {0x00000007, {0, F_TSC_ADJUST, 0, 0}, 0, 0},
-    {0x80000000, {EXTENDED_MAX, AUTH, CAMD, ENTI}, 0, 0},
-    {0x80000001, {CPUID_SIGNATURE, 0, F_PREFETCHW, OWN_BOTH | F_NX | F_MMXEXT}, 0, HOST_BOTH},
+    {0x00000000, {BASIC_MAX, AUTH, CAMD, ENTI}, 0, 0, 0},
+    {0x00000001, {CPUID_SIGNATURE, CLFLUSH_LINE, 0, OWN_EDX}, HOST_ECX, HOST_EDX, 0},
+    {0x00000007, {0, F_TSC_ADJUST, 0, 0}, 0, 0, 0},
+    {0x80000000, {EXTENDED_MAX, AUTH, CAMD, ENTI}, 0, 0, 0},
+    {0x80000001, {CPUID_SIGNATURE, 0, F_PREFETCHW, OWN_BOTH | F_NX | F_MMXEXT}, 0, HOST_BOTH, 0},
     {0x80000002,
      {CHARS('r', 'i', 'n', 'g'), CHARS('o', 'n', 'e', ' '), CHARS('v', 'i', 'r', 't'),
       CHARS('u', 'a', 'l', ' ')},
      0,
+     0,
      0},
-    {0x80000003, {CHARS('C', 'P', 'U', 0), 0, 0, 0}, 0, 0},
+    {0x80000003, {CHARS('C', 'P', 'U', 0), 0, 0, 0}, 0, 0, 0},
     /* L1: full-associative TLBs of 32 entries, 64 KiB 2-way data and code caches of 64-byte lines
      */
-    {0x80000005, {0xff08ff08, 0xff20ff20, 0x40020140, 0x40020140}, 0, 0},
+    {0x80000005, {0xff08ff08, 0xff20ff20, 0x40020140, 0x40020140}, 0, 0, 0},
     /* L2: 4-way TLBs of 512 entries, 1 MiB 16-way cache */
-    {0x80000006, {0, 0x42004200, 0x04008140, 0}, 0, 0},
-    {0x80000007, {0, 0, 0, F_INVARIANT_TSC}, 0, 0},
-    {0x80000008, {32u << 8 | CPUID_PHYS_BITS, 0, 0, 0}, 0, 0},
-    {0x80000021, {F_LFENCE_SERIALIZING | F_AUTO_IBRS, 0, 0, 0}, 0, 0},
+    {0x80000006, {0, 0x42004200, 0x04008140, 0}, 0, 0, 0},
+    {0x80000007, {0, 0, 0, F_INVARIANT_TSC}, 0, 0, 0},
+    {0x80000008, {32u << 8 | CPUID_PHYS_BITS, 0, 0, 0}, 0, 0, F_FX_POINTERS},
+    {0x80000021, {F_LFENCE_SERIALIZING | F_AUTO_IBRS, 0, 0, 0}, 0, 0, 0},
 };
+
+static struct cpuid_regs host_cpuid(uint32_t leaf) {
+    struct cpuid_regs r = {.eax = leaf, .ecx = 0};
+
+    __asm__ volatile("cpuid" : "+a"(r.eax), "=b"(r.ebx), "+c"(r.ecx), "=d"(r.edx));
+    return r;
+}
+
+/* FXSAVE of other makers' CPUs has always stored the pointers; their CPUID does not say so. */
+static uint32_t host_fx_pointers(void) {
+    if (host_cpuid(0).ecx != CAMD)
+        return F_FX_POINTERS;
+    return host_cpuid(0x80000000u).eax >= 0x80000008u ? host_cpuid(0x80000008u).ebx : 0;
+}
 
 /* The host's CPUID may trap to its own hypervisor (tens of microseconds), so it runs once. */
 static void read_host_features(struct vcpu *v) {
-    uint32_t eax = 1, ebx, ecx = 0, edx;
-
     if (v->host_features.valid)
         return;
-    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-    v->host_features.ecx = ecx;
-    v->host_features.edx = edx;
+
+    struct cpuid_regs one = host_cpuid(1);
+
+    v->host_features.ecx = one.ecx;
+    v->host_features.edx = one.edx;
+    v->host_features.ext8_ebx = host_fx_pointers();
     v->host_features.valid = true;
 }
 
@@ -127,6 +147,7 @@ struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf) {
             continue;
         read_host_features(v);
         regs = row->own;
+        regs.ebx |= row->host_ebx & v->host_features.ext8_ebx;
         regs.ecx |= row->host_ecx & v->host_features.ecx;
         regs.edx |= row->host_edx & v->host_features.edx;
         break;

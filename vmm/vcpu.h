@@ -120,7 +120,8 @@ struct vcpu {
     /* host CPUID features the guest is shown, filled by the first CPUID (vmm/cpuid.c) */
     struct {
         bool valid;
-        uint32_t ecx, edx;
+        uint32_t ecx, edx; /* leaf 1 */
+        uint32_t ext8_ebx; /* leaf 80000008h */
     } host_features;
     uint64_t pat;
 
