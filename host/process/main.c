@@ -4,6 +4,7 @@
  * Exit status: 0 when the guest switched off or the user quit, 2 for a bad option or file or a host
  * that cannot run it; 134 (SIGABRT) for a bug in the VMM.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,6 +42,15 @@ _Noreturn static void refuse(const char *fmt, ...) {
     fputc('\n', stderr);
     va_end(ap);
     exit(EXIT_USAGE);
+}
+
+/* A descriptor 0 to 2 that is closed would be given to guest RAM or a file next. */
+static void open_standard_descriptors(void) {
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = dup(fd);
+    if (fd >= 0)
+        close(fd);
 }
 
 static void parse(int argc, char **argv, struct options *o) {
@@ -83,10 +93,13 @@ static void set_up(const struct options *o, struct files *files) {
 
 static void load(const struct files *files) {
     enum load_status s = load_kernel(&machine, &files->request);
-    if (s == LOAD_EMPTY || s == LOAD_UNKNOWN || s == LOAD_TRUNCATED || s == LOAD_64BIT)
-        refuse("-kernel: '%s': %s", files->request.kernel_name, load_status_text(s));
-    if (s != LOAD_OK)
-        refuse("%s", load_status_text(s));
+    if (s == LOAD_OK)
+        return;
+    if (s == LOAD_INITRD_TOO_BIG || s == LOAD_LINUX_INITRDS)
+        refuse("-initrd: %s", load_status_text(s));
+    if (s == LOAD_CMDLINE_TOO_LONG)
+        refuse("-append: %s", load_status_text(s));
+    refuse("-kernel: '%s': %s", files->request.kernel_name, load_status_text(s));
 }
 
 static enum vm_stop run(void) {
@@ -119,8 +132,12 @@ static void live(const struct options *o, const struct files *files) {
 int main(int argc, char **argv) {
     static struct files files;
     struct options o;
+    open_standard_descriptors();
     parse(argc, argv, &o);
+    /* writing to a reader that has gone, or beyond ulimit -f, is an error to report, not to die of
+     */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     set_up(&o, &files);
     load(&files);
 

@@ -141,10 +141,10 @@ bool host_window_unmap(struct host_window *w, uint32_t gla, uint64_t bytes)
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
 }
 
-unsigned host_window_budget(void)
+/* vm.max_map_count, less what the rest of the process needs. */
+static unsigned read_budget(void)
 {
-    /* the rest of the process needs a few hundred */
-    enum { RESERVED = 1024, DEFAULT_MAX = 65530 };
+    enum { RESERVED = 1024, DEFAULT_MAX = 65530, ENOUGH = 1000000 };
     long max = DEFAULT_MAX;
     FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
 
@@ -153,9 +153,19 @@ unsigned host_window_budget(void)
             max = DEFAULT_MAX;
         fclose(f);
     }
-    if (max > 1000000)
-        max = 1000000;
+    if (max > ENOUGH)
+        max = ENOUGH;
     return max > RESERVED ? (unsigned)(max - RESERVED) : 0;
+}
+
+unsigned host_window_budget(void)
+{
+    static unsigned budget;
+
+    /* once, at start-up: the sandbox allows no opening of files */
+    if (budget == 0)
+        budget = read_budget();
+    return budget;
 }
 
 void host_set_window(uint64_t base)
