@@ -43,8 +43,6 @@ static void raise_rtc(void) {
     outb(0x71, 0x42);
     while (!(pic_irr(PIC2) & 1))
         ;
-    outb(0x70, 0x0B);
-    outb(0x71, 0x02); /* one is enough; the line stays up until register C is read */
 }
 
 static void open_window(void) {

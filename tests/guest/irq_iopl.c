@@ -12,7 +12,7 @@ CODE(in16, "inw %dx, %ax");
 CODE(in32, "inl %dx, %eax");
 CODE(out8, "outb %al, %dx");
 CODE(out32, "outl %eax, %dx");
-CODE(in_imm, "inb $0x80, %al");
+CODE(in_imm, "inb $0xe4, %al");
 CODE(do_insb, "insb");
 CODE(do_outsw, "outsw");
 CODE(do_rep_outsb, "rep outsb");

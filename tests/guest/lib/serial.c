@@ -14,7 +14,7 @@ void serial_init(void) {
     outb(COM1, 1);
     outb(COM1 + IER, 0);
     outb(COM1 + LCR, 0x03);
-    outb(COM1 + MCR, 0x03);
+    outb(COM1 + MCR, 0x0B); /* OUT2 lets the interrupt line through on a PC */
 }
 
 void serial_putc(char c) {
