@@ -164,10 +164,6 @@ popa 61 - o16 c=eax,ecx,edx,ebx,ebp,esi,edi
 pushf 9c - o16 w=2
 leave c9 - o16 c=ebp w=0.5
 mov 8c Ew,S
-lar 0f02 Gv,Ew w=0.5
-lsl 0f03 Gv,Ew w=0.5
-verr 0f00/4 Ew ro w=0.5
-verw 0f00/5 Ew ro w=0.5
 """
 
 X87_MEMORY = """
