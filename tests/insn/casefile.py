@@ -8,6 +8,7 @@ ARENA_BASE, RO_BASE, ARENA_END = 0x20000000, 0x20002000, 0x20003000
 STACK_BASE, STACK_SIZE = 0x30000000, 0x1000
 LOW_BASE, LOW_SIZE = 0xF000, 0x1000
 USER_DS = 0x2B
+NATIVE_IMAGE = range(0xD1350000, 0xD1600000)  # native.ld
 REGS = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 SEGS = ("ds", "es", "fs", "gs")
 TERMINATOR = b"\xf4" * 8  # HLT: #GP(0) in user mode

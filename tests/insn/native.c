@@ -27,7 +27,7 @@
 #define MAP_ANONYMOUS    0x20
 #define SA_FLAGS         (4u | 0x04000000u | 0x08000000u) /* SIGINFO, RESTORER, ONSTACK */
 #define MAX_CHANGES      256u
-#define FILE_BYTES       (4u << 20)
+#define FILE_BYTES       (2u << 20)
 #define FXSAVE_IN_FRAME  112 /* 32-bit signal frames: behind the FSAVE image */
 #define PAGEFAULT_IFETCH 0x10u
 
@@ -86,7 +86,7 @@ static struct entry entry __attribute__((aligned(64), used));
 
 static uint8_t stack_main[16384] __attribute__((aligned(64), used));
 static uint8_t stack_signal[65536] __attribute__((aligned(64)));
-static uint32_t file[FILE_BYTES / 4];
+static uint32_t file[FILE_BYTES / 4] __attribute__((aligned(4096)));
 static uint8_t output[65536];
 static uint32_t output_used;
 static int full;
@@ -277,6 +277,8 @@ __attribute__((used)) void native_main(const uint32_t *args)
         map(LOW_BASE, LOW_SIZE);
     world_init(&world);
     if (syscall3(SYS_MPROTECT, RO_BASE, RO_SIZE, PROT_READ))
+        quit("native: mprotect failed\n");
+    if (syscall3(SYS_MPROTECT, (long)file, sizeof file, PROT_READ))
         quit("native: mprotect failed\n");
     set_ldt(f);
 
