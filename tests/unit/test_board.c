@@ -138,7 +138,8 @@ static void test_clocks_agree(void **state) {
     host_stub.clock_ns += 3000000000u;
     assert_int_equal((bus_pio_read(&vm, 0x608, 4) - pm) & 0xffffff, 3 * 3579545);
     outb(0x43, 0x80);
-    unsigned pit = inb(0x42) | inb(0x42) << 8u;
+    unsigned pit = inb(0x42);
+    pit |= inb(0x42) << 8u;
     assert_in_range((0x10000 - pit) & 0xffff, 3 * 1193182 % 65536 - 2, 3 * 1193182 % 65536 + 2);
     outb(0x70, 0);
     assert_int_equal(inb(0x71), second + 3);
