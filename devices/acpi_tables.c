@@ -119,6 +119,12 @@ static void put32(uint8_t *p, uint32_t value) {
     put16(p + 2, (uint16_t)(value >> 16));
 }
 
+/* A field of n characters, without a terminator. */
+static void put_text(uint8_t *p, const char *text, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint8_t)text[i];
+}
+
 /* The byte that makes n bytes add up to zero. */
 static uint8_t checksum(const uint8_t *p, size_t n) {
     uint8_t sum = 0;
@@ -129,16 +135,16 @@ static uint8_t checksum(const uint8_t *p, size_t n) {
 
 /* Section 5.2.6; after the body, for the checksum. */
 static void finish_table(uint8_t *p, const char *signature, size_t bytes, uint8_t revision) {
-    memcpy(p, signature, 4);
+    put_text(p, signature, 4);
     put32(p + 4, (uint32_t)bytes);
     p[8] = revision;
     p[9] = 0;
-    memcpy(p + 10,
-           "RINGON"
-           "RINGONE ",
-           14); /* OEM and OEM table id */
+    put_text(p + 10,
+             "RINGON"
+             "RINGONE ",
+             14); /* OEM and OEM table id */
     put32(p + 24, 1);
-    memcpy(p + 28, "RING", 4);
+    put_text(p + 28, "RING", 4);
     put32(p + 32, 1);
     p[9] = checksum(p, bytes);
 }
@@ -178,8 +184,8 @@ static void put_fadt(uint8_t *p, uint32_t facs, uint32_t dsdt) {
 
 /* Section 5.2.5.3, revision 0. */
 static void put_rsdp(uint8_t *p, uint32_t rsdt) {
-    memcpy(p, "RSD PTR ", 8);
-    memcpy(p + 9, "RINGON", 6);
+    put_text(p, "RSD PTR ", 8);
+    put_text(p + 9, "RINGON", 6);
     put32(p + 16, rsdt);
     p[8] = checksum(p, 20);
 }
@@ -200,7 +206,7 @@ size_t acpi_tables_build(uint8_t *buf, const struct acpi_config *config) {
     put_fadt(buf + fadt, ACPI_TABLES_GPA + FACS_AT, ACPI_TABLES_GPA + (uint32_t)dsdt);
     put32(buf + rsdt + HEADER_BYTES, ACPI_TABLES_GPA + (uint32_t)fadt);
     finish_table(buf + rsdt, "RSDT", rsdt_bytes, 1);
-    memcpy(buf + FACS_AT, "FACS", 4); /* section 5.2.10 */
+    put_text(buf + FACS_AT, "FACS", 4); /* section 5.2.10 */
     put32(buf + FACS_AT + 4, FACS_BYTES);
     put_rsdp(buf, ACPI_TABLES_GPA + (uint32_t)rsdt);
     return dsdt + HEADER_BYTES + aml.len;

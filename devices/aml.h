@@ -21,11 +21,11 @@ void aml_byte(struct aml *a, uint8_t value);
 void aml_word(struct aml *a, uint16_t value);
 void aml_dword(struct aml *a, uint32_t value);
 
-/* Terms; name is four characters. begin returns what end wants. */
+/* Terms; name is four characters. begin returns where the length stands: what end wants. */
 size_t aml_begin_scope(struct aml *a, const char *name);
 size_t aml_begin_device(struct aml *a, const char *name);
 size_t aml_begin_package(struct aml *a, uint8_t elements);
-void aml_end(struct aml *a, size_t begin);
+void aml_end(struct aml *a, size_t at);
 /* Name (name, ...): the value must follow. */
 void aml_name(struct aml *a, const char *name);
 void aml_integer(struct aml *a, uint32_t value);
@@ -34,7 +34,7 @@ void aml_eisa_id(struct aml *a, const char *id);
 
 /* Name (_CRS, ResourceTemplate () { ... }). */
 size_t aml_begin_resources(struct aml *a);
-void aml_end_resources(struct aml *a, size_t begin);
+void aml_end_resources(struct aml *a, size_t at);
 void aml_io(struct aml *a, uint16_t base, uint8_t count);
 void aml_irq(struct aml *a, unsigned irq);
 void aml_bus_numbers(struct aml *a, uint16_t first, uint16_t last);

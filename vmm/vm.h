@@ -19,8 +19,8 @@ struct bus;
 /* Why bt_run returned. */
 enum vm_stop {
     VM_RUNNING = 0,
-    VM_STOP_POWEROFF,     /* the guest switched the machine off: exit status 0 */
-    VM_STOP_RESET,        /* the guest asked for a reset (vm_reset restarts it, or -no-reboot ends) */
+    VM_STOP_POWEROFF, /* the guest switched the machine off: exit status 0 */
+    VM_STOP_RESET,    /* the guest asked for a reset (vm_reset restarts it, or -no-reboot ends) */
     VM_STOP_TRIPLE_FAULT, /* as a reset */
     VM_STOP_QUIT,         /* the user quit */
 };
@@ -48,17 +48,19 @@ void vm_reset(struct vm *vm);
 /* Ends bt_run soon. From VMM code on the vCPU's thread or a signal handler. */
 void vm_request_stop(struct vm *vm, enum vm_stop why);
 
-/* -- what the run loop (bt/run.c) asks of the board (vmm/board_pc.c) ------------------------------ */
+/* -- what the run loop (bt/run.c) asks of the board (vmm/board_pc.c) ------------------------------
+ */
 
-/* Runs due timers, hands the input host_poll() has fetched to the devices, updates vcpu.intr_line and
- * arms the next deadline. Only from the run loop. */
+/* Runs due timers, hands the input host_poll() has fetched to the devices, updates vcpu.intr_line
+ * and arms the next deadline. Only from the run loop. */
 void board_service(struct vm *vm);
 /* Acknowledges INTR: the vector the 8259 pair gives (SDM vol. 3A 6.3; 8259A datasheet INTA). */
 uint8_t board_intr_ack(struct vm *vm);
 /* Host time of the next timer event, UINT64_MAX if none. */
 uint64_t board_next_deadline(struct vm *vm);
 
-/* -- I/O as the CPU sees it (vmm/bus.c) ------------------------------------------------------------ */
+/* -- I/O as the CPU sees it (vmm/bus.c)
+ * ------------------------------------------------------------ */
 
 /* IN/OUT: size 1, 2, 4; open bus reads ones. */
 uint32_t bus_pio_read(struct vm *vm, uint16_t port, unsigned size);
