@@ -17,11 +17,13 @@ static bool allocate(struct bt *bt, uint64_t frames)
     bt->decoder = host_alloc(insn_decoder_size());
     for (unsigned user = 0; user < 2; user++) {
         bt->jump_cache[user] = host_alloc(JUMP_CACHE_ENTRIES * sizeof(struct jump_entry));
-        bt->jump_log[user] = host_alloc(JUMP_LOG * sizeof(uint32_t));
-        if (!bt->jump_cache[user] || !bt->jump_log[user])
+        bt->jump_log[user][0] = host_alloc(JUMP_LOG * sizeof(uint32_t));
+        bt->jump_log[user][1] = host_alloc(JUMP_LOG * sizeof(uint32_t));
+        if (!bt->jump_cache[user] || !bt->jump_log[user][0] || !bt->jump_log[user][1])
             return false;
     }
-    bt->poison = host_poison_create(JUMP_CACHE_ENTRIES * sizeof(struct jump_entry));
+    bt->poison = host_poison_create(POISON_BYTES + PAGE_SIZE);
+    bt->vm->vcpu.seg_poison = (uint64_t)(uintptr_t)bt->poison + POISON_BYTES;
     return bt->blocks && bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages &&
            bt->frame_writes && bt->hints && bt->decoder && bt->poison;
 }

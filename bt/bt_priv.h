@@ -20,7 +20,7 @@ enum {
     CODE_PAGES = 24 * 1024,
     CODE_PAGE_BUCKETS = 8 * 1024,
     JUMP_CACHE_ENTRIES = 64 * 1024,
-    JUMP_LOG = 2048,
+    JUMP_LOG = 16384,
     HINTS = 16 * 1024,
 };
 
@@ -103,8 +103,10 @@ struct bt {
     uint32_t *frame_pages;   /* first code page of each RAM frame */
     uint8_t *frame_writes;   /* writes that hit code, by frame; saturates */
     struct jump_entry *jump_cache[2]; /* [user] */
-    uint32_t *jump_log[2];   /* indices filled since the last flush that may go stale */
-    uint32_t jump_log_count[2];
+    /* indices filled since the last flush: [user][0] for pages of one CR3, [1] for global ones */
+    uint32_t *jump_log[2][2];
+    uint32_t jump_log_count[2][2];
+    uint32_t jump_key[2];    /* the key of all blocks in each jump cache */
     void *poison;
     uint32_t *hints;         /* gla of instructions to translate in checked form; hash set */
     uint32_t hint_count;
@@ -117,6 +119,9 @@ struct bt {
     uint64_t run_start_ns;
     struct bt_stats stats;
 };
+
+/* Unmapped stand-in for a jump cache; behind it a page that stands for an unusable FS or GS base. */
+#define POISON_BYTES (JUMP_CACHE_ENTRIES * sizeof(struct jump_entry))
 
 /* v->exit_slot: 0 just dispatch, EXIT_JUMP an indirect miss (fill the jump cache), else
  * block * 2 + n + 2 of the exit to chain. */
@@ -163,6 +168,8 @@ bool codepage_kill_frame(struct bt *bt, uint32_t frame);
 void jumpcache_fill(struct bt *bt, const struct block *b);
 void jumpcache_drop(struct bt *bt, const struct block *b);
 void jumpcache_flush(struct bt *bt, bool everything);
+/* Blocks for `key` are to run: blocks made for another key must not be found. */
+void jumpcache_use(struct bt *bt, uint32_t key);
 
 /* -- hints.c: instructions known to need the checked form ------------------------------------------------ */
 bool hint_get(const struct bt *bt, gla_t gla);

@@ -86,6 +86,44 @@ static bool needs_check(const struct translation *t, uint32_t target)
 }
 
 /*
+ * Code TLB entry of gla's page against an id, flags untouched: RCX goes to R9, *ok is the branch
+ * for equal. Returns where the (negated) id stands.
+ */
+static uint8_t *emit_compare_page(struct translation *t, gla_t gla, uint32_t id, uint8_t **ok)
+{
+    struct emit *e = &t->e;
+    uint32_t slot = (gla >> PAGE_SHIFT) % CODE_TLB_ENTRIES;
+    size_t at = offsetof(struct vcpu, code_tlb) +
+                4 * ((size_t)key_user(t->key) * CODE_TLB_ENTRIES + slot);
+    uint8_t *imm;
+
+    emit_mov64_rr(e, R9, RCX);
+    emit_load(e, RCX, mop_base(REG_VCPU, (int32_t)at));
+    emit_u8(e, 0x8d); /* lea ecx, [rcx + disp32] with the displacement always 32 bits wide */
+    emit_u8(e, 0x89);
+    imm = e->p;
+    emit_u32(e, 0u - id);
+    *ok = emit_short(e, 0xe3); /* jrcxz */
+    return imm;
+}
+
+void exit_unless_second_page(struct translation *t)
+{
+    struct emit *e = &t->e;
+    const struct block *b = t->block;
+    uint8_t *ok;
+
+    if (t->key & KEY_GLOBAL && t->bt->pages[b->page2].global)
+        return;
+    emit_compare_page(t, (b->gla & PAGE_MASK) + PAGE_SIZE, t->bt->pages[b->page2].id, &ok);
+    emit_mov64_rr(e, RCX, R9);
+    emit_store_imm(e, MOP_VCPU(eip), b->eip);
+    emit_dispatch(t);
+    emit_bind_short(e, ok);
+    emit_mov64_rr(e, RCX, R9);
+}
+
+/*
  * The chained jump into another page:
  *     mov r9, rcx; mov ecx, [code_tlb + slot]; lea ecx, [rcx - id]; jrcxz ok
  *     mov rcx, r9; jmp unlinked
@@ -95,17 +133,11 @@ static void emit_page_check(struct translation *t, struct block_exit *x)
 {
     struct emit *e = &t->e;
     const struct block *b = t->block;
-    uint32_t slot = ((x->target + (b->gla - b->eip)) >> PAGE_SHIFT) % CODE_TLB_ENTRIES;
-    size_t at = offsetof(struct vcpu, code_tlb) +
-                4 * ((size_t)key_user(t->key) * CODE_TLB_ENTRIES + slot);
+    uint8_t *ok;
 
-    emit_mov64_rr(e, R9, RCX);
-    emit_load(e, RCX, mop_base(REG_VCPU, (int32_t)at));
-    emit_u8(e, 0x8d); /* lea ecx, [rcx + disp32] with the displacement always 32 bits wide */
-    emit_u8(e, 0x89);
-    x->check = (uint32_t)(e->p - t->bt->code.rw);
-    emit_u32(e, 0xffffffff); /* no id is 1: block_chain() puts -id here */
-    uint8_t *ok = emit_short(e, 0xe3);
+    /* no id is 1: block_chain() puts the right one here */
+    x->check = (uint32_t)(emit_compare_page(t, x->target + (b->gla - b->eip), 1, &ok) -
+                          t->bt->code.rw);
     emit_mov64_rr(e, RCX, R9);
     uint8_t *miss = emit_jmp(e);
     emit_bind_short(e, ok);

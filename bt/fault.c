@@ -33,8 +33,11 @@ static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs)
 }
 
 /* Translates this instruction in checked form from now on. */
-static void make_checked(struct bt *bt, const struct recovered *at)
+static void make_checked(struct bt *bt, const struct recovered *at, int64_t offset, const char *why)
 {
+    if (LOG_ON(LOG_MMU))
+        host_log("bt: checked form at eip %08x for gla %08llx: %s\n", at->eip,
+                 (unsigned long long)offset, why);
     hint_set(bt, at->block->gla + (at->eip - at->block->eip));
     block_kill(bt, at->block);
     bt->stats.retranslated++;
@@ -69,7 +72,7 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
 
     if (offset < 0 || offset > UINT32_MAX) {
         /* over the window's edge: an access that wraps at 4 GiB */
-        make_checked(bt, at);
+        make_checked(bt, at, offset, "over the window's edge");
         return false;
     }
     switch (mmu_window_fault(v, (gla_t)offset, write, &gpa)) {
@@ -80,11 +83,12 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
     case MMU_FAULT_CODE_WRITE:
         if (code_write(bt, v, at, (gla_t)offset, gpa))
             return true;
-        break;
+        make_checked(bt, at, offset, "writes a page with code");
+        return false;
     case MMU_FAULT_CHECKED:
         break;
     }
-    make_checked(bt, at);
+    make_checked(bt, at, offset, "not for the window");
     return false;
 }
 
@@ -92,7 +96,7 @@ static bool in_poison(const struct bt *bt, uint64_t address)
 {
     uint64_t start = (uint64_t)(uintptr_t)bt->poison;
 
-    return address >= start && address < start + JUMP_CACHE_ENTRIES * sizeof(struct jump_entry);
+    return address >= start && address < start + POISON_BYTES;
 }
 
 bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint64_t error,
@@ -114,7 +118,9 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
     }
     /* the fault handlers below may look at the guest's state */
     save_state(v, regs, &at);
-    if (vector == VEC_PF) {
+    if (vector == VEC_PF && address == v->seg_poison) {
+        make_checked(bt, &at, 0, "FS or GS is not 4 GiB wide");
+    } else if (vector == VEC_PF) {
         int64_t offset = (int64_t)(address - v->window_base[vcpu_user(v)]);
         if (window_fault(bt, v, &at, offset, error & PFERR_W))
             return true;

@@ -14,7 +14,7 @@ uint32_t key_of(struct vcpu *v, bool single)
         key |= KEY_CODE32;
     if (v->seg[SEG_SS].attr & SEG_DB)
         key |= KEY_STACK32;
-    for (unsigned s = 0; s < SEG_COUNT; s++) {
+    for (unsigned s = 0; s < SEG_FS; s++) {
         enum segment_class class = segment_class(&v->seg[s], s == SEG_CS);
 
         if (class != SEGMENT_CHECKED)
@@ -24,6 +24,8 @@ uint32_t key_of(struct vcpu *v, bool single)
     }
     if (mmu_view_direct(v, vcpu_user(v)))
         key |= KEY_DIRECT;
+    if (v->cpl == 3 && (v->cr0 & CR0_AM) && (v->sysflags & EFL_AC))
+        key |= KEY_ALIGN;
     if (single || (v->sysflags & EFL_TF) || v->shadow != SHADOW_NONE)
         key |= KEY_SINGLE;
     if (v->cr0 & (CR0_EM | CR0_TS | CR0_MP)) {

@@ -161,7 +161,7 @@ void lower_maskmov(struct translation *t, const struct insn *i)
     unsigned size = i->prefix_66 ? 16 : 8;
 
     /* only the plain case may go direct; every other takes a pointer */
-    if (!(t->key & KEY_FLAT(i->mem.seg)) || i->mem.adsize != 4)
+    if (i->mem.seg >= SEG_FS || !(t->key & KEY_FLAT(i->mem.seg)) || i->mem.adsize != 4)
         t->checked = true;
     operand_access(t, i, &a, i->mem.seg, size, MMU_R | MMU_W, use_maskmov, size);
 }

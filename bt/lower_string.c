@@ -40,10 +40,12 @@ void lower_string(struct translation *t, const struct insn *i)
 {
     struct emit *e = &t->e;
     struct string_op op = string_op(i);
-    bool flat = (!(op.uses & STRING_SI) || (t->key & KEY_FLAT(i->mem.seg))) &&
+    bool si_flat = i->mem.seg < SEG_FS && (t->key & KEY_FLAT(i->mem.seg));
+    bool flat = (!(op.uses & STRING_SI) || si_flat) &&
                 (!(op.uses & STRING_DI) || (t->key & KEY_FLAT(SEG_ES)));
 
-    if (t->checked || !flat || i->mem.adsize != 4 || translation_single(t)) {
+    if (t->checked || !flat || i->mem.adsize != 4 || translation_single(t) ||
+        t->key & KEY_ALIGN) {
         exit_callout(t, op.checked, lower_callout_arg(t, i));
         return;
     }

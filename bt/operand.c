@@ -20,7 +20,9 @@
  * where prepare is mmu_prepare() and commit mmu_commit().
  *
  * Segments: a flat one needs nothing; a wide one (4 GiB, any base) an addition; for any other the
- * segment thunk checks type and limit and adds the base (Intel SDM vol. 3A section 5.3).
+ * segment thunk checks type and limit and adds the base (Intel SDM vol. 3A section 5.3). FS and GS
+ * are taken for wide: their base is read through a pointer that faults when they are not, and the
+ * instruction is then translated again with the thunk.
  */
 #include "bt/lower.h"
 #include "bt/translation.h"
@@ -80,15 +82,41 @@ static void emit_segment_check(struct translation *t, unsigned seg, unsigned siz
     emit_patch32(emit_call(&t->e), bt_rw(t->bt, t->bt->thunk_segment));
 }
 
+/* What the translation may take for granted about segment seg for this access. */
+static bool is_flat(const struct translation *t, unsigned seg)
+{
+    return seg < SEG_FS && (t->key & KEY_FLAT(seg)) && !(t->key & KEY_ALIGN);
+}
+
+static bool is_wide(const struct translation *t, unsigned seg, unsigned access)
+{
+    if (t->key & KEY_ALIGN || (seg == SEG_CS && access & MMU_W))
+        return false;
+    return seg < SEG_FS ? (t->key & KEY_WIDE(seg)) != 0 : !t->hinted;
+}
+
+/* Base of a wide segment into R9. */
+static void emit_base(struct translation *t, unsigned seg)
+{
+    if (seg < SEG_FS) {
+        size_t at = offsetof(struct vcpu, seg_base) + 4 * (size_t)seg;
+        emit_load(&t->e, R9, mop_base(REG_VCPU, (int32_t)at));
+    } else {
+        size_t at = offsetof(struct vcpu, fs_gs_base) + 8 * (size_t)(seg - SEG_FS);
+        emit_load64(&t->e, R9, mop_base(REG_VCPU, (int32_t)at));
+        emit_load(&t->e, R9, mop_base(R9, 0));
+    }
+}
+
 /* The linear address in R8. */
 static void emit_linear(struct translation *t, const struct ea *a, unsigned seg, unsigned size,
                         unsigned access)
 {
     ea_emit(t, a, R8);
-    if (t->key & KEY_FLAT(seg))
+    if (is_flat(t, seg) && !(seg == SEG_CS && access & MMU_W))
         return;
-    if (t->key & KEY_WIDE(seg) && !(access & MMU_W && seg == SEG_CS)) {
-        emit_load(&t->e, R9, mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, seg_base) + 4 * seg)));
+    if (is_wide(t, seg, access)) {
+        emit_base(t, seg);
         emit_lea(&t->e, R8, (struct mop){.base = R8, .index = R9});
         return;
     }
@@ -100,14 +128,12 @@ static void direct_access(struct translation *t, const struct insn *i, const str
                           unsigned aux)
 {
     struct mop m;
-    bool writes_code = (access & MMU_W) && seg == SEG_CS;
 
-    if ((t->key & KEY_FLAT(seg)) && a->adsize == 4 && !writes_code) {
+    if (is_flat(t, seg) && a->adsize == 4 && !(seg == SEG_CS && access & MMU_W)) {
         m = ea_mop(a);
         m.gs = m.a32 = true;
-    } else if ((t->key & KEY_WIDE(seg)) && a->adsize == 4 && a->index == REG_NONE &&
-               !writes_code) {
-        emit_load(&t->e, R9, mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, seg_base) + 4 * seg)));
+    } else if (is_wide(t, seg, access) && a->adsize == 4 && a->index == REG_NONE) {
+        emit_base(t, seg);
         m = a->base == REG_NONE ? mop_window(R9, REG_NONE, a->disp)
                                 : mop_window(a->base, R9, a->disp);
     } else {

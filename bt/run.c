@@ -46,11 +46,11 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key)
     if (bt->pages[page].global)
         key |= KEY_GLOBAL;
     struct block *b = block_find(bt, page, gla, v->eip, key, cs->limit);
-    if (b && b->page2 && !codepage_lookup(bt, v, (gla & PAGE_MASK) + PAGE_SIZE, &hva))
-        return NULL;
     if (b && b->page2) {
         /* the second page may have moved to another frame since */
         uint32_t now = codepage_lookup(bt, v, (gla & PAGE_MASK) + PAGE_SIZE, &hva);
+        if (!now)
+            return NULL;
         if (now != b->page2) {
             block_kill(bt, b);
             b = NULL;
@@ -68,12 +68,13 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key)
 static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct block *to)
 {
     if (slot == EXIT_JUMP) {
-        if (!to->page2 && !(to->key & KEY_SINGLE))
+        bt->stats.jump_misses++;
+        if (!(to->key & KEY_SINGLE))
             jumpcache_fill(bt, to);
         return;
     }
     unsigned n = (unsigned)(slot - 2) % BLOCK_EXITS;
-    if (!from->page || to->page2 || to->key & KEY_SINGLE ||
+    if (!from->page || to->key & KEY_SINGLE ||
         ((from->key ^ to->key) & ~(uint32_t)KEY_GLOBAL))
         return;
     /* an unchecked chain may only lead where no check is needed */
@@ -113,6 +114,7 @@ static void run_translated(struct bt *bt, struct vcpu *v)
         v->exit_slot = 0;
         return;
     }
+    jumpcache_use(bt, key);
     if (slot)
         link_exit(bt, from, slot, b);
     v->exit_slot = 0;

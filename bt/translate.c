@@ -31,20 +31,17 @@ static unsigned page_rest(gla_t gla)
 }
 
 /* Adds the bytes behind the page end. False: fault pending. */
-static bool fetch_second_page(struct vcpu *v, gla_t gla, struct fetch *f)
+static bool fetch_second_page(struct translation *t, gla_t gla, struct fetch *f)
 {
+    struct vcpu *v = t->v;
     gla_t next = (gla & PAGE_MASK) + PAGE_SIZE;
-    gpa_t gpa;
     const uint8_t *hva;
-    bool global;
 
-    if (!mmu_fetch(v, next, &gpa, &hva, &global))
+    t->block->page2 = codepage_lookup(t->bt, v, next, &hva);
+    if (!t->block->page2)
         return false;
     unsigned more = 15 - f->n;
-    if (hva)
-        memcpy(f->bytes + f->n, hva, more);
-    else
-        memset(f->bytes + f->n, 0xff, more);
+    memcpy(f->bytes + f->n, hva, more);
     f->n = 15;
     return true;
 }
@@ -82,7 +79,8 @@ static bool gate_class(struct translation *t, const struct insn *i)
 
 static void lower_one(struct translation *t, const struct insn *i)
 {
-    t->checked = !(t->key & KEY_DIRECT) || hint_get(t->bt, t->block->gla + (t->eip - t->block->eip));
+    t->hinted = hint_get(t->bt, t->block->gla + (t->eip - t->block->eip));
+    t->checked = !(t->key & KEY_DIRECT) || t->hinted;
     t->incomplete = false;
     if (gate_class(t, i))
         i->row->lower(t, i);
@@ -117,7 +115,7 @@ static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned
     if (*status == INSN_PARTIAL && f.n < 15) {
         if (index != 0)
             return false;
-        if (!fetch_second_page(v, gla, &f))
+        if (!fetch_second_page(t, gla, &f))
             return false;
         *status = insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, 15,
                               out);
@@ -126,6 +124,8 @@ static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned
         *status = INSN_TOO_LONG;
     if (*status != INSN_OK)
         out->length = 1;
+    if (t->block->page2)
+        exit_unless_second_page(t);
     if (limit - t->eip < (uint32_t)out->length - 1) {
         if (index == 0)
             vcpu_raise_error(v, VEC_GP, 0);
@@ -151,7 +151,7 @@ static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned
         enum insn_status status;
         struct insn *i = &bt->insns[n];
 
-        if (n == max_insns || page_left(t) || t->eip - t->block->eip > 240 ||
+        if (n == max_insns || page_left(t) || t->block->page2 || t->eip - t->block->eip > 240 ||
             !next_insn(t, page_bytes, n, i, &status)) {
             if (n == 0)
                 return false;
@@ -179,18 +179,6 @@ static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned
     t->block->length = (uint16_t)(t->eip - t->block->eip);
     bt->stats.guest_insns += n;
     return true;
-}
-
-/* The page behind an instruction that crosses, so that the block dies and is checked with both. */
-static bool note_second_page(struct translation *t)
-{
-    struct block *b = t->block;
-    const uint8_t *hva;
-
-    if (((b->gla + b->length - 1) & PAGE_MASK) == (b->gla & PAGE_MASK))
-        return true;
-    b->page2 = codepage_lookup(t->bt, t->v, (b->gla & PAGE_MASK) + PAGE_SIZE, &hva);
-    return b->page2 != 0;
 }
 
 static void finish(struct translation *t)
@@ -233,7 +221,7 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key)
         t = (struct translation){.bt = bt, .v = v, .block = b, .key = key, .eip = v->eip};
         t.e.start = t.e.p = bt_rw(bt, bt->head);
         t.e.end = t.e.start + BLOCK_MAX_HOST_BYTES;
-        if (!emit_body(&t, hva, max_insns) || !note_second_page(&t)) {
+        if (!emit_body(&t, hva, max_insns)) {
             b->page = 0;
             return NULL;
         }

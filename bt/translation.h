@@ -52,6 +52,7 @@ struct translation {
     uint32_t next_eip; /* of the one behind it */
     bool ended;        /* the last instruction left the block by itself */
     bool incomplete;   /* a write at hand does not complete its instruction */
+    bool hinted;       /* the instruction is known to need the VMM's checks (hints.c) */
     bool checked;      /* this instruction's operands take the checked form */
     unsigned poll_in;  /* emit an interrupt poll before the insn-after-next; counts down */
     unsigned side_count, slow_count, exit_count;
@@ -104,6 +105,9 @@ void exit_direct(struct translation *t, uint32_t target, uint8_t *branch);
 void exit_indirect(struct translation *t);
 /* Interrupt poll before the instruction at t->eip. */
 void exit_poll(struct translation *t);
+/* Block entry: leaves unless the page that the block's one crossing instruction ends on is still
+ * the one it was translated from. */
+void exit_unless_second_page(struct translation *t);
 void exit_emit_stubs(struct translation *t);
 /* Call to a callout with EIP and next EIP stored. */
 void exit_callout(struct translation *t, callout_fn fn, uint64_t arg);

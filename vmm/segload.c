@@ -14,7 +14,10 @@ static enum callout_result load(struct vcpu *v, unsigned sreg, uint16_t sel, boo
     enum segment_class old = segment_class(&v->seg[sreg], false);
 
     *ok = cpu_load_seg(v, sreg, sel);
-    if (!*ok || segment_class(&v->seg[sreg], false) != old)
+    if (!*ok)
+        return CALLOUT_EXIT;
+    /* FS and GS are looked at when they are used */
+    if (sreg < SEG_FS && segment_class(&v->seg[sreg], false) != old)
         return CALLOUT_EXIT;
     if (!v->code_written)
         return CALLOUT_NEXT;

@@ -9,6 +9,7 @@
 #include "vmm/vcpu.h"
 
 #include "host/host.h"
+#include "vmm/segment.h"
 #include "vmm/cpuid.h"
 #include "vmm/msr.h"
 
@@ -33,6 +34,10 @@ void vcpu_set_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t er
 void vcpu_set_seg(struct vcpu *v, unsigned sreg, const struct seg *s) {
     v->seg[sreg] = *s;
     v->seg_base[sreg] = s->base;
+    if (sreg == SEG_FS || sreg == SEG_GS)
+        v->fs_gs_base[sreg - SEG_FS] = segment_class(s, false) == SEGMENT_CHECKED
+                                           ? v->seg_poison
+                                           : (uint64_t)(uintptr_t)&v->seg_base[sreg];
 }
 
 static void reset_segments(struct vcpu *v) {
