@@ -327,11 +327,12 @@ class Builder:
         prefix = b"\x66" if o16 else b""
         opcode, tail, modrm, memory, reg = row.opcode, b"", None, None, 0
         written = []
-        first = True
+        first, point = True, b""
         if row.special == "xlat":
             memory = self.implicit(EBX, EAX)
-        elif row.special == "maskmov":
-            self.implicit(EDI, None)
+        elif row.special == "maskmov":  # whether it enters MMX mode before it faults is not defined
+            self.known[EDI] = ARENA + rng.randrange(0, 0x1F00) - self.seg_base["ds"] & M32
+            point = b"\xbf" + le(self.known[EDI], 4)
         for operand in row.operands:
             kind = operand[0]
             if kind == "E":
@@ -408,7 +409,7 @@ class Builder:
                 code = bytes((modrm | (reg & 7) << 3,))
                 if row.lock and rng.random() < 0.004:
                     prefix += b"\xf0"  # #UD
-        code = prefix + row.prefix + opcode + code + tail
+        code = point + prefix + row.prefix + opcode + code + tail
         for r in written:
             self.clobber(r)
         for r in row.clobbers:
@@ -694,7 +695,7 @@ class Builder:
         rng = self.rng
         simple = (b"\xcc", b"\xcd\x03", b"\xcd\x04", b"\xcd\x05", b"\xcd\x20", b"\xcd\xff", b"\xce",
                   b"\xce", b"\xce", b"\x0f\x0b", b"\x0f\xff\xc0", b"\xfa", b"\xfb", b"\xf4",
-                  b"\xec", b"\xee", b"\xe4\x60", b"\x6c", b"\x6e", b"\xf3\x6c", b"\x0f\x20\xc0",
+                  b"\xec", b"\xee", b"\xe4\x60", b"\x6c", b"\x6e", b"\x0f\x20\xc0",
                   b"\x0f\x22\xd8", b"\x0f\x21\xc0", b"\x0f\x06", b"\x0f\x08",
                   b"\x0f\x09", b"\x0f\x30", b"\x0f\x32", b"\x0f\x01\x38", b"\x0f\x01\x10",
                   b"\x0f\x00\xd8", b"\x0f\x00\xd0", b"\x0f\xb9\xc0", b"\xf0\x90", b"\xf0\x01\xc0",

@@ -91,7 +91,8 @@ void world_load_code(const struct world *w, const struct test_case *c)
     const uint8_t *code = (const uint8_t *)(case_patches(c) + c->patches);
     uint8_t *to = w->code + (c->code_address - CODE_BASE);
     for (uint32_t i = 0; i < c->code_bytes; i++)
-        to[i] = code[i];
+        if (to[i] != code[i])
+            to[i] = code[i];
 }
 
 static void make_fx(const struct test_case *c, uint8_t *fx)

@@ -87,7 +87,7 @@ struct world {
 void world_init(const struct world *w);
 /* Brings memory into the state that the case starts with and makes its 512-byte FXRSTOR image. */
 void world_prepare(const struct world *w, const struct test_case *c, uint8_t *fx);
-/* Copies the case's code to where it runs. */
+/* Copies the case's code to where it runs; writes only what is not there already. */
 void world_load_code(const struct world *w, const struct test_case *c);
 /* Completes an outcome whose registers are set: masks, copies the FXSAVE image, hashes memory. */
 void world_finish(const struct world *w, const uint8_t *fx, struct outcome *o);
