@@ -11,10 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if __STDC_HOSTED__ /* the host's own files and the unit tests */
+#include <string.h>
+#else
 void *memcpy(void *restrict dst, const void *restrict src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
+#endif
 
 /* -- memory --------------------------------------------------------------------------------- */
 

@@ -97,14 +97,20 @@ bool files_read(const struct options *o, struct files *f, char message[OPTIONS_M
         .kernel_name = o->kernel, .cmdline = o->append, .modules = f->modules};
     if (!read_file("-kernel", o->kernel, &f->request.kernel, message))
         return false;
-    char *list = o->initrd != NULL ? strdup(o->initrd) : NULL;
-    while (list != NULL) {
+    if (o->initrd == NULL)
+        return true;
+    f->list = strdup(o->initrd);
+    if (f->list == NULL) {
+        snprintf(message, OPTIONS_MESSAGE, "-initrd: %s", strerror(errno));
+        return false;
+    }
+    for (char *rest = f->list; rest != NULL;) {
         if (f->request.module_count == FILES_MODULES_MAX) {
             snprintf(message, OPTIONS_MESSAGE, "-initrd: more than %d files", FILES_MODULES_MAX);
             return false;
         }
         struct load_module *m = &f->modules[f->request.module_count++];
-        if (!read_module(next_element(&list), m, message))
+        if (!read_module(next_element(&rest), m, message))
             return false;
     }
     return true;

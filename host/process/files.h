@@ -15,6 +15,7 @@ enum { FILES_MODULES_MAX = 64 };
 struct files {
     struct load_request request;
     struct load_module modules[FILES_MODULES_MAX];
+    char *list; /* -initrd's value, cut up; the modules' args point into it */
 };
 
 /* Reads what -kernel and -initrd name. A Multiboot module list is "FILE ARGS,FILE ARGS"; a comma

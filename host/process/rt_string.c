@@ -7,6 +7,9 @@
 
 #ifndef RINGONE_SANITIZE
 
+/* glibc's parameter names are reserved to it. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 /* Unaligned words of memory of any type. */
 typedef uint64_t __attribute__((may_alias, aligned(1))) word64;
 typedef uint32_t __attribute__((may_alias, aligned(1))) word32;
@@ -84,5 +87,7 @@ int memcmp(const void *a, const void *b, size_t n)
     }
     return 0;
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 #endif
