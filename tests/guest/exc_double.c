@@ -52,4 +52,23 @@ void guest_main(void) {
     attempt("#BP, gate absent (software)", breakpoint, 3, absent);
     attempt("INT 30, gate absent (software)", soft, 0x30, absent);
     attempt("INT 30, gate to data (software)", soft, 0x30, data_code);
+
+    /* Gates to ring 1, whose stack is bad: the exception of the delivery itself goes to ring 0. */
+    uint64_t ring1 =
+        gate(SEL_CODE1, (uint32_t)divide, ACCESS_P | ACCESS_DPL3 | ACCESS_TRAP_GATE, 0);
+    tss.ss1 = 0;
+    attempt("#UD, SS1 null", invalid, 6, ring1);
+    attempt("#DE, SS1 null", divide, 0, ring1);
+    attempt("INT 30, SS1 null (software)", soft, 0x30, ring1);
+    tss.ss1 = SEL_FREE | 1;
+    gdt_set(SEL_FREE, descriptor(0, 0xFFFFF, ACCESS_DPL1 | ACCESS_DATA_RW, FLAG_SEG_32_4K));
+    attempt("#UD, SS1 absent", invalid, 6, ring1);
+    attempt("#DE, SS1 absent", divide, 0, ring1);
+    tss.ss1 = SEL_DATA1;
+    tss.esp1 = MISSING + 4096;
+    attempt("#UD, page fault on the stack", invalid, 6, ring1);
+    attempt("#DE, page fault on the stack", divide, 0, ring1);
+    attempt("#PF, page fault on the stack", page, 14, ring1);
+    attempt("INT 30, page fault on the stack", soft, 0x30, ring1);
+    tss.esp1 = STACK_RING1;
 }
