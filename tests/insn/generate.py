@@ -320,6 +320,8 @@ class Builder:
 
     def row(self, row):
         rng = self.rng
+        if row.special == "maskmov" and self.case.seg[0] != USER_DS:
+            return
         if self.edge and row.name in ("pusha", "popa"):
             return
         o16 = row.o16 and rng.random() < 0.25

@@ -20,6 +20,7 @@
 #define SYS_SIGALTSTACK  186
 #define SYS_MMAP2        192
 #define SIGALRM          14
+#define PROT_RW          3
 #define PROT_RWX         7
 #define PROT_READ        1
 #define MAP_PRIVATE      2
@@ -218,9 +219,9 @@ static void on_signal(int number, void *info, struct ucontext *u)
     start_case(m);
 }
 
-static void map(uint32_t base, uint32_t size)
+static void map(uint32_t base, uint32_t size, long access)
 {
-    long r = syscall6(SYS_MMAP2, (long)base, (long)size, PROT_RWX,
+    long r = syscall6(SYS_MMAP2, (long)base, (long)size, access,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if ((uint32_t)r != base)
         quit("native: mmap failed\n");
@@ -269,12 +270,12 @@ __attribute__((used)) void native_main(const uint32_t *args)
     syscall3(SYS_MUNMAP, 0, (long)low, 0);
     if (syscall3(SYS_MUNMAP, (long)high, (long)(0xffffe000u - high), 0))
         quit("native: munmap failed\n");
-    map(CODE_BASE, CODE_SIZE);
-    map(ARENA_BASE, ARENA_SIZE);
-    map(RO_BASE, RO_SIZE);
-    map(STACK_BASE, STACK_SIZE);
+    map(CODE_BASE, CODE_SIZE, PROT_RWX);
+    map(ARENA_BASE, ARENA_SIZE, PROT_RW);
+    map(RO_BASE, RO_SIZE, PROT_RW);
+    map(STACK_BASE, STACK_SIZE, PROT_RW);
     if (f->options & OPT_LOW)
-        map(LOW_BASE, LOW_SIZE);
+        map(LOW_BASE, LOW_SIZE, PROT_RW);
     world_init(&world);
     if (syscall3(SYS_MPROTECT, RO_BASE, RO_SIZE, PROT_READ))
         quit("native: mprotect failed\n");
