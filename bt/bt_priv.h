@@ -133,6 +133,9 @@ static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset)
     return bt->code.rw + offset;
 }
 
+/* thunk_segment's R9 for a near branch target in place of a data access. */
+#define SEGMENT_CODE_TARGET (1u << 4)
+
 /* -- block.c: finding, linking and killing translations ------------------------------------------- */
 struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t eip, uint32_t key,
                          uint32_t cs_limit);

@@ -18,8 +18,6 @@
 
 void exit_direct(struct translation *t, uint32_t target, uint8_t *branch)
 {
-    if (!(t->key & KEY_CODE32))
-        target &= 0xffff;
     t->exits[t->exit_count++] = (struct pending_exit){target, branch};
 }
 

@@ -126,6 +126,8 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
             return true;
     } else if (vector == VEC_GP || vector == VEC_SS) {
         vcpu_raise_error(v, VEC_GP, 0); /* a misaligned SSE operand */
+    } else if (vector == VEC_XM && !(v->cr4 & CR4_OSXMMEXCPT)) {
+        vcpu_raise(v, VEC_UD); /* SDM vol. 1 section 11.5.1 */
     } else {
         vcpu_raise(v, vector);
     }

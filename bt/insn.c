@@ -128,6 +128,17 @@ static bool uses_xmm(const ZydisDecodedOperand *ops, unsigned n)
     return false;
 }
 
+/* Whether an instruction of 16-bit code needs an operand-size prefix where 32 bits are the
+ * default. In front of SSE the byte would mean another instruction. */
+static bool size_prefix_in_32(const ZydisDecodedInstruction *z)
+{
+    uint8_t class = rows[z->mnemonic].class;
+
+    if (class != CLASS_INT && class != CLASS_X87)
+        return false;
+    return z->operand_width == 16 && z->mnemonic != ZYDIS_MNEMONIC_CMPXCHG8B;
+}
+
 static void note_prefixes(struct insn *out, const ZydisDecodedInstruction *z)
 {
     for (unsigned k = 0; k < z->raw.prefix_count; k++) {
@@ -138,6 +149,7 @@ static void note_prefixes(struct insn *out, const ZydisDecodedInstruction *z)
         switch (z->raw.prefixes[k].value) {
         case 0x66:
             out->prefix_66 = true;
+            out->mandatory_66 = z->raw.prefixes[k].type == ZYDIS_PREFIX_TYPE_MANDATORY;
             break;
         case 0xf2:
             out->prefix_f2 = true;
@@ -149,6 +161,8 @@ static void note_prefixes(struct insn *out, const ZydisDecodedInstruction *z)
             break;
         }
     }
+    if (z->machine_mode != ZYDIS_MACHINE_MODE_LEGACY_32 && !out->mandatory_66)
+        out->prefix_66 = size_prefix_in_32(z);
     out->lock = (z->attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
     if (z->attributes & ZYDIS_ATTRIB_HAS_REPNE)
         out->rep = CO_REP_NE;

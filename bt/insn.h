@@ -54,6 +54,7 @@ struct insn {
     uint8_t opsize;    /* operand size in bytes: 1, 2, 4 */
     uint8_t stack_size; /* what PUSH/POP/CALL/RET move: 2 or 4 */
     bool prefix_66, prefix_f2, prefix_f3; /* to be kept when the encoding is copied */
+    bool mandatory_66; /* prefix_66 is part of the opcode */
     bool lock;
     uint8_t rep;       /* CO_REP_* */
     uint8_t imm_size;  /* bytes of immediate kept in a copy */

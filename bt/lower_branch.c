@@ -15,6 +15,31 @@ static uint32_t relative_target(const struct translation *t, const struct insn *
     return i->opsize == 2 ? target & 0xffff : target;
 }
 
+/* A code segment with a limit: the target has to be checked before anything changes. */
+static bool target_needs_check(const struct translation *t)
+{
+    return t->block->cs_limit != UINT32_MAX;
+}
+
+/* #GP(0) unless the offset in R8 is within the code segment (SDM vol. 2, JMP). */
+static void emit_target_check(struct translation *t)
+{
+    if (!target_needs_check(t))
+        return;
+    emit_mov_ri(&t->e, R9, SEGMENT_CODE_TARGET);
+    emit_mov_ri(&t->e, R10, t->eip);
+    emit_patch32(emit_call(&t->e), bt_rw(t->bt, t->bt->thunk_segment));
+}
+
+/* The same for a direct target. False: it is beyond, the fault has been emitted. */
+static bool direct_target_ok(struct translation *t, uint32_t target)
+{
+    if (target <= t->block->cs_limit)
+        return true;
+    exit_callout(t, callout_gp, 0);
+    return false;
+}
+
 static void poll_if_backward(struct translation *t, uint32_t target)
 {
     if (target <= t->eip)
@@ -65,10 +90,13 @@ void lower_jmp(struct translation *t, const struct insn *i)
     if (i->relative) {
         uint32_t target = relative_target(t, i);
         poll_if_backward(t, target);
-        emit_goto(t, target);
+        if (direct_target_ok(t, target))
+            emit_goto(t, target);
+        t->ended = true;
         return;
     }
     load_target(t, i);
+    emit_target_check(t);
     exit_indirect(t);
 }
 
@@ -77,7 +105,13 @@ void lower_jcc(struct translation *t, const struct insn *i)
     uint32_t target = relative_target(t, i);
 
     poll_if_backward(t, target);
-    exit_direct(t, target, emit_jcc(&t->e, i->opcode & 15));
+    if (target > t->block->cs_limit) {
+        uint8_t *not_taken = emit_jcc(&t->e, (i->opcode & 15) ^ 1);
+        exit_callout(t, callout_gp, 0);
+        emit_bind(&t->e, not_taken);
+    } else {
+        exit_direct(t, target, emit_jcc(&t->e, i->opcode & 15));
+    }
     emit_goto(t, t->next_eip);
 }
 
@@ -140,11 +174,15 @@ void lower_call(struct translation *t, const struct insn *i)
     if (i->relative) {
         uint32_t target = relative_target(t, i);
         poll_if_backward(t, target);
-        lower_push_return(t, i, i->stack_size);
-        emit_goto(t, target);
+        if (direct_target_ok(t, target)) {
+            lower_push_return(t, i, i->stack_size);
+            emit_goto(t, target);
+        }
+        t->ended = true;
         return;
     }
     load_target(t, i);
+    emit_target_check(t);
     emit_store(&t->e, MOP_VCPU(target), R8);
     lower_push_return(t, i, i->stack_size);
     emit_load(&t->e, R8, MOP_VCPU(target));
@@ -157,6 +195,7 @@ static void use_ret(struct translation *t, const struct insn *i, const struct mo
     int32_t delta = (int32_t)((aux & 15) + (aux >> 4));
 
     ((aux & 15) == 4 ? use_load32 : use_load16)(t, i, m, R8);
+    emit_target_check(t);
     if (t->key & KEY_STACK32) {
         emit_lea(&t->e, REG_GUEST_ESP, mop_base(REG_GUEST_ESP, delta));
     } else {

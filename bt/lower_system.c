@@ -89,5 +89,7 @@ void lower_sti(struct translation *t, const struct insn *i)
     }
     emit_store_imm(&t->e, MOP_VCPU(ifl), EFL_IF);
     emit_load64(&t->e, REG_JUMP_CACHE, MOP_VCPU(jc_sti));
-    t->poll_in = 2;
+    /* a second STI does not start the shadow anew */
+    if (!t->poll_in)
+        t->poll_in = 2;
 }
