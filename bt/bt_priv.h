@@ -112,7 +112,7 @@ struct bt {
     uint32_t hint_count;
     struct insn_decoder *decoder;
     /* thunks: TC offsets */
-    uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_chain, thunk_jump_miss;
+    uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_exit_chain, thunk_jump_miss;
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
     struct insn insns[BLOCK_MAX_INSNS];
     struct side_entry sides[BLOCK_MAX_INSNS * 8];

@@ -4,7 +4,8 @@
  *
  *   enter(vcpu, host)   C -> translated code; returns when translated code leaves
  *   exit                saves the guest's registers, returns from enter
- *   exit_raw            the same with struct vcpu already up to date
+ *   exit_raw            the same with struct vcpu already up to date, but for the FPU state
+ *   exit_done           the same with all of it up to date
  *   jump_miss           EIP in R8 is not in the jump cache
  *   callout             calls R8(vcpu, R9), number R10 in the statistics; leaves if it says so
  *   prepare             checked operand: linear address R8, size and access R9, EIP R10;
@@ -65,15 +66,26 @@ static void emit_load_flags(struct emit *e)
     emit_u8(e, 0x9e); /* sahf */
 }
 
+/* FXSAVE64/FXRSTOR64 of v->fpu, where the host's C code makes it necessary. */
+static void emit_fpu(struct emit *e, bool save)
+{
+    struct mop m = MOP_VCPU(fpu);
+
+    if (host_clobbers_fpu())
+        emit_op_mem(e, OP_W, 0x0fae, save ? 0 : 1, &m);
+}
+
 /* Everything the guest has to struct vcpu / back. */
 static void emit_save_all(struct emit *e)
 {
     emit_save_gprs(e);
     emit_save_flags(e);
+    emit_fpu(e, true);
 }
 
 static void emit_load_all(struct emit *e)
 {
+    emit_fpu(e, false);
     emit_load_flags(e);
     emit_load_gprs(e);
     emit_load64(e, REG_JUMP_CACHE, MOP_VCPU(jc_now));
@@ -149,8 +161,11 @@ static void emit_exits(struct bt *bt, struct emit *e)
     emit_store(e, MOP_VCPU(eip), R8);
     emit_store_imm(e, MOP_VCPU(exit_slot), EXIT_JUMP);
     bt->thunk_exit = (uint32_t)(e->p - bt->code.rw);
-    emit_save_all(e);
+    emit_save_gprs(e);
+    emit_save_flags(e);
     bt->thunk_exit_raw = (uint32_t)(e->p - bt->code.rw);
+    emit_fpu(e, true);
+    bt->thunk_exit_done = (uint32_t)(e->p - bt->code.rw);
     emit_load64(e, RSP, MOP_VCPU(host_rsp));
     emit_op_reg(e, OP_W, 0x83, 0, RSP);
     emit_u8(e, 8);
@@ -163,7 +178,7 @@ static void emit_exits(struct bt *bt, struct emit *e)
 static void emit_leave(struct bt *bt, struct emit *e)
 {
     emit_store_imm(e, MOP_VCPU(exit_slot), 0);
-    emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_exit_raw));
+    emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_exit_done));
 }
 
 static void emit_align_call(struct emit *e, bool in)

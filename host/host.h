@@ -67,6 +67,10 @@ struct host_regs {
 /* Sets GS.base for translated code. */
 void host_set_window(uint64_t base);
 
+/* True when C code of this build may change x87/SSE registers (sanitizer run-times do): callouts
+ * then keep the guest's state for it. */
+bool host_clobbers_fpu(void);
+
 /* RFLAGS bits that are fixed while translated code runs here (IF, bit 1, ...). */
 uint32_t host_fixed_rflags(void);
 

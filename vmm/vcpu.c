@@ -67,6 +67,16 @@ static void reset_msrs(struct vcpu *v) {
     v->tsc_offset = 0 - __builtin_ia32_rdtsc();
 }
 
+/* FCW and MXCSR after reset; the rest of the image is zero (SDM vol. 3A table 9-1). */
+static void reset_fpu(struct vcpu *v) {
+    static const uint16_t fcw = 0x037f;
+    static const uint32_t mxcsr = 0x1f80;
+
+    memset(v->fpu, 0, sizeof v->fpu);
+    memcpy(v->fpu, &fcw, sizeof fcw);
+    memcpy(v->fpu + 24, &mxcsr, sizeof mxcsr);
+}
+
 void vcpu_reset(struct vcpu *v) {
     memset(v->gpr, 0, sizeof v->gpr);
     v->gpr[EDX] = CPUID_SIGNATURE;
@@ -92,6 +102,7 @@ void vcpu_reset(struct vcpu *v) {
     v->code_written = false;
     v->pf_delivered = false;
     reset_msrs(v);
+    reset_fpu(v);
 
     v->exc = (struct exception){0};
     v->bounce.active = false;

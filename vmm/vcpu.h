@@ -136,6 +136,8 @@ struct vcpu {
     struct soft_tlb tlb[2]; /* [0] CPL 0-2, [1] CPL 3 */
     struct bounce bounce;
     uint64_t callout_count[128]; /* by bt_callout_name() number */
+    /* x87/SSE state during callouts, on hosts whose C code clobbers it (FXSAVE64 image) */
+    _Alignas(64) uint8_t fpu[512];
     /* bt/: id of the code page behind each linear page, [user][gla >> 12 & 1023]; 0 unknown */
     uint32_t code_tlb[2][CODE_TLB_ENTRIES];
 };

@@ -179,6 +179,15 @@ void host_set_window(uint64_t base)
         rt_syscall3(SYS_arch_prctl, ARCH_SET_GS_BASE, (long)base, 0);
 }
 
+bool host_clobbers_fpu(void)
+{
+#ifdef RINGONE_SANITIZE
+    return true;
+#else
+    return false;
+#endif
+}
+
 uint32_t host_fixed_rflags(void)
 {
     return 0x202; /* IF and bit 1 */

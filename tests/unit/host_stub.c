@@ -175,6 +175,10 @@ void host_set_window(uint64_t base) {
     host_stub.window_base = base;
 }
 
+bool host_clobbers_fpu(void) {
+    return false;
+}
+
 uint32_t host_fixed_rflags(void) {
     return 0x202;
 }
