@@ -16,7 +16,10 @@ static void note(char c) {
     order[taken] = 0;
 }
 
+/* Periodic interrupts off, then the line down. */
 static void quiet_rtc(void) {
+    outb(0x70, 0x0B);
+    outb(0x71, 0x02);
     outb(0x70, 0x0C);
     inb(0x71);
 }

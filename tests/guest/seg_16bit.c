@@ -61,8 +61,9 @@ CODE16(code11, "call 1f; jmp 2f; 1: pop %ax; push %ax; ret; 2: mov %ax, %cx");
 CODE16(code12, "push %cs; call 1f; jmp 2f; 1: lret; 2: nop");
 CODE16(code13, "enter $8, $0; mov %sp, %ax; mov %bp, %cx; leave");
 CODE16(code14, "mov $3, %cx; xor %ax, %ax; 1: inc %ax; loop 1b");
-CODE16(code15, "mov $0x10002, %ecx; xor %ax, %ax; 1: inc %ax; addr32 loop 2f; 2: mov $0x10000, "
-               "%ecx; jcxz 3f; inc %ax; 3: jecxz 4f; inc %ax; 4: nop");
+CODE16(code15,
+       "mov $0x10002, %ecx; xor %ax, %ax; 1: inc %ax; .byte 0x67, 0xe2, 0; 2: mov $0x10000, "
+       "%ecx; jcxz 3f; inc %ax; 3: jecxz 4f; inc %ax; 4: nop");
 CODE16(code16, "mov $0x10, %si; mov $0x80, %di; mov $4, %cx; rep movsw");
 CODE16(code17, "mov $0xfffe, %di; mov $0xabcd, %ax; mov $2, %cx; std; rep stosw; cld");
 CODE16(code18, "mov $0xffff, %si; lodsb; lodsb");
@@ -103,7 +104,8 @@ static const struct {
     {code13, code13_end, 0x8000, "enter $8, $0; mov %sp, %ax; mov %bp, %cx; leave"},
     {code14, code14_end, 0x8000, "mov $3, %cx; xor %ax, %ax; 1: inc %ax; loop 1b"},
     {code15, code15_end, 0x8000,
-     "mov $0x10002, %ecx; xor %ax, %ax; 1: inc %ax; addr32 loop 2f; 2: mov $0x10000, %ecx; jcxz "
+     "mov $0x10002, %ecx; xor %ax, %ax; 1: inc %ax; .byte 0x67, 0xe2, 0; 2: mov $0x10000, %ecx; "
+     "jcxz "
      "3f; inc %ax; 3: jecxz 4f; inc %ax; 4: nop"},
     {code16, code16_end, 0x8000, "mov $0x10, %si; mov $0x80, %di; mov $4, %cx; rep movsw"},
     {code17, code17_end, 0x8000,
