@@ -15,7 +15,7 @@ CODE86(
     segments,
     "mov $0x1000, %ax; mov %ax, %es; mov %es:0, %bx; push %es; pop %fs; mov %fs, %cx; int $0xf0");
 CODE86(stack, "push %ax; pushl %ebx; pop %cx; pop %dx; pop %bx; int $0xf0");
-CODE86(far_ret, "push %cs; pushw $(1f - far_ret); lretw; ud2; 1: mov %cs, %ax; int $0xf0");
+CODE86(far_ret, "push %cs; .byte 0x68; .word 1f - far_ret; lretw; ud2; 1: mov %cs, %ax; int $0xf0");
 CODE86(far_jmp, "ljmp $0x08f0, $(1f - far_jmp + 0x100); ud2; 1: mov %cs, %ax; int $0xf0");
 CODE86(wrap, "mov $0xffff, %bx; mov (%bx), %al; int $0xf0");
 CODE86(high, "mov $0xffff, %ax; mov %ax, %es; mov %es:0x10, %bx; int $0xf0");
