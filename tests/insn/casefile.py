@@ -43,7 +43,7 @@ class Item:
 
 class Case:
     __slots__ = ("items", "gpr", "eflags", "seed", "fcw", "fsw", "ftw", "mxcsr", "seg", "patches",
-                 "address", "name")
+                 "address", "name", "cut")
 
     def __init__(self):
         self.items = []
@@ -55,6 +55,7 @@ class Case:
         self.patches = []
         self.address = CODE_BASE
         self.name = ""
+        self.cut = 0  # if not 0: this many bytes less, and the code region ends behind the rest
 
     def copy(self):
         other = Case()
@@ -79,11 +80,16 @@ class Case:
                     skip += 1
                 fixups.append((position, size, relative, skip, addend))
             other.items.append(Item(item.code, tuple(fixups)))
+        length = sum(len(item.code) for item in other.items) + len(TERMINATOR)
+        other.cut = min(other.cut, max(length - 1, 0))
         return other
 
     def code(self):
         """The bytes of the case at its address, terminator included."""
         items = self.items
+        if self.cut:
+            length = sum(len(item.code) for item in items) + len(TERMINATOR) - self.cut
+            self.address = CODE_BASE + CODE_SIZE - length
         starts = []
         at = self.address
         for item in items:
@@ -100,13 +106,16 @@ class Case:
                     value = starts[target] + addend
                     if relative:
                         value -= starts[i] + position + size
+                        if size == 1 and not -128 <= value < 128:
+                            value = 0
                     mask = (1 << 8 * size) - 1
                     code[position:position + size] = (value & mask).to_bytes(size, "little")
                 parts.append(bytes(code))
             else:
                 parts.append(item.code)
         parts.append(TERMINATOR)
-        return b"".join(parts)
+        code = b"".join(parts)
+        return code[:len(code) - self.cut]
 
     def pack(self):
         code = self.code()
@@ -122,6 +131,7 @@ class Case:
         lines += [f"eflags {self.eflags:08x}", f"fcw {self.fcw:04x}", f"fsw {self.fsw:04x}",
                   f"ftw {self.ftw:04x}", f"mxcsr {self.mxcsr:08x}"]
         lines += [f"{s} {v:04x}" for s, v in zip(SEGS, self.seg)]
+        lines += [f"cut {self.cut}"] if self.cut else []
         lines += [f"patch {a:08x} {v:08x}" for a, v in self.patches]
         for item in self.items:
             fixups = "".join(f" @{p}:{s}:{int(r)}:{k}:{a}" for p, s, r, k, a in item.fixups)
@@ -151,6 +161,8 @@ def parse(text, name=""):
             case.seg[SEGS.index(key)] = int(values[0], 16)
         elif key in ("seed", "eflags", "fcw", "fsw", "ftw", "mxcsr"):
             setattr(case, key, int(values[0], 16))
+        elif key == "cut":
+            case.cut = int(values[0])
         elif key == "code":
             case.address = int(values[0], 16)
         else:

@@ -689,14 +689,14 @@ class Builder:
         """Instructions that end a case."""
         rng = self.rng
         simple = (b"\xcc", b"\xcd\x03", b"\xcd\x04", b"\xcd\x05", b"\xcd\x20", b"\xcd\xff", b"\xce",
-                  b"\xce", b"\xce", b"\x0f\x0b", b"\x0f\xff\xc0", b"\xfa", b"\xfb", b"\xf4",
+                  b"\xce", b"\xce", b"\x0f\x0b", b"\xfa", b"\xfb", b"\xf4",
                   b"\xec", b"\xee", b"\xe4\x60", b"\x6c", b"\x6e", b"\x0f\x20\xc0",
                   b"\x0f\x22\xd8", b"\x0f\x21\xc0", b"\x0f\x06", b"\x0f\x08",
                   b"\x0f\x09", b"\x0f\x30", b"\x0f\x32", b"\x0f\x01\x38", b"\x0f\x01\x10",
                   b"\x0f\x00\xd8", b"\x0f\x00\xd0", b"\x0f\xb9\xc0", b"\xf0\x90", b"\xf0\x01\xc0",
                   b"\xf0\x8b\x03", b"\xf0\x39\x03", b"\x8d\xc0", b"\xc6\xc8\x00", b"\xfe\xd0",
                   b"\xff\xf8", b"\xff\xd8", b"\x8e\xc8", b"\x62\xc1", b"\x0f\xc7\xc8", b"\x0f\x04", b"\x0f\x0a", b"\x0f\x24\xc0",
-                  b"\x0f\x26\xc0", b"\x8c\xf8", b"\x8e\xf8", b"\x0f\x36", b"\x0f\x38\xff\xc0", b"\x0f\xa6\xc0",
+                  b"\x0f\x26\xc0", b"\x8c\xf8", b"\x8e\xf8", b"\x0f\x36", b"\x0f\x01\xf0", b"\x0f\x38\xff\xc0", b"\x0f\xa6\xc0",
                   b"\xf0\xff\x33", b"\xf0\x0f\xa3\x03", b"\xf0\xa4")
         self.emit(rng.choice(simple))
 
@@ -766,6 +766,84 @@ class Builder:
         if len(self.items):
             self.emit(bytes((0xB8 + reg,)) + le(rng.getrandbits(32), 4))
         self.clobber(reg)
+
+    def prefixes(self):
+        """A row under prefixes that mean nothing, come twice, or make it too long."""
+        rng = self.rng
+        self.pools["leaf"].pick(rng)(self)
+        item = self.items[-1]
+        if item.fixups or b"\x0f\xae" in item.code:  # 66 makes another instruction of CLFLUSH
+            return
+        r = rng.random()
+        if r < 0.75:  # 2e on Jcc and the like is a hint; a later override wins
+            extra = bytes(rng.choice((0x3E, 0x36, 0x26, 0x66, 0x3E)) for _ in
+                          range(rng.randrange(1, 4)))
+            if item.code[0] in (0x66, 0x67):
+                extra = extra.replace(b"\x66", b"\x3e")
+        elif r < 0.9:
+            extra = rng.choice((b"\xf2", b"\xf3", b"\x66\x66", b"\x67", b"\xf3\xf2"))
+        else:
+            extra = b"\x3e" * rng.randrange(8, 15)
+        item.code = extra + item.code
+        self.known = [None] * 8
+
+    def indirect_memory(self):
+        """JMP and CALL through memory in all addressing modes."""
+        rng = self.rng
+        memory = self.memory(4)
+        skip = rng.randrange(0, 4)
+        known = list(self.known)
+        if not ARENA <= memory.target < RO and not STACK <= memory.target < STACK + 0xF00:
+            return
+        store = b"\xc7\x05" + le(memory.target - self.seg_base["ds"], 4) + bytes(4)
+        digit = rng.choice((2, 4))
+        self.emit(store + memory.prefix + bytes((0xFF, memory.modrm | digit << 3)) + memory.tail,
+                  ((6, 4, False, skip, 0),))
+        self.join(skip, known)
+
+    def single_step(self):
+        """TF set by POPF: #DB behind the instruction that follows."""
+        rng = self.rng
+        image = 0x302 | rng.getrandbits(12) & 0x8D5
+        follow = rng.choice((b"\x90", b"\x40", b"\x9c", b"\xeb\x00", b"\x74\x00", b"\xcc", b"\xf4",
+                             b"\x50", b"\x58", b"\x0f\x0b", b"\xf3\xa4", b"\xa4", b"\x01\x04\x24",
+                             b"\x68\x02\x02\x00\x00\x9d", b"\x8e\xd0", b"\xf7\xf1",
+                             b"\x0f\x10\x04\x24", b"\xd9\xe8", b"\xe8\x00\x00\x00\x00", b"\xc3",
+                             b"\x37", b"\xc8\x08\x00\x00", b"\xf0\x01\x04\x24", b"\x8e\xe1"))
+        self.set_reg(ECX, rng.randrange(0, 4))
+        self.emit(b"\xb8\x2b\0\0\0\x68" + le(image, 4) + b"\x9d" + follow + b"\x90\x40\x48")
+        self.known = [None] * 8
+
+    def stack_segment(self):
+        """SS: valid, null and bad selectors; back to flat before the next item."""
+        rng = self.rng
+        k = rng.choice((0, 4, 5, 5, 0))
+        base = casefile.LDT[k][0]
+        selector = 8 * k + 7
+        esp = (STACK + 0x700 + 4 * rng.randrange(0, 64))
+        if k == 0:
+            esp = ARENA + 0x100 + 4 * rng.randrange(0, 512)
+        r = rng.random()
+        if r < 0.15:
+            selector = rng.choice(SELECTORS)
+            self.emit(b"\x66\x68" + le(selector, 2) + b"\x66\x17")
+            return
+        if r < 0.25:
+            self.emit(b"\xb8" + le(rng.choice(SELECTORS), 4) + b"\x8e\xd0")
+            self.clobber(EAX)
+            return
+        body = b"".join(rng.choice((b"\x50", b"\x58", b"\x9c", b"\x8b\x44\x24\x04", b"\x89\x44\x24\xfc",
+                                    b"\x60", b"\xc8\x10\x00\x00", b"\xff\x34\x24", b"\x8f\x04\x24",
+                                    b"\x8b\x45\x00", b"\x01\x54\x95\x04", b"\xe8\x00\x00\x00\x00",
+                                    b"\x6a\x05", b"\x66\x50", b"\xdd\x1c\x24", b"\xf3\x0f\x7f\x04\x24"))
+                        for _ in range(rng.randrange(1, 5)))
+        ebp = esp + 4 * rng.randrange(-8, 8)
+        if rng.random() < 0.1:
+            ebp = rng.choice((casefile.ARENA_END, STACK + 0x1000)) - 2
+        load = (b"\xbd" + le(ebp - base, 4) + b"\x68" + le(selector, 4) + b"\x68" + le(esp - base, 4)
+                + b"\x0f\xb2\x24\x24")
+        self.emit(load + body + b"\xb8\x2b\0\0\0\x8e\xd0\xbc" + le(STACK + 0x800, 4))
+        self.known = [None] * 8
 
     def single(self):
         """Exactly one item."""
@@ -863,9 +941,10 @@ def make_pools(settings):
              if not (settings.reference and (r.skipref or r.group in ("x87", "mmx")))]
     composites = [("string", 14), ("branch", 22), ("call", 8), ("loop", 3), ("divide", 6),
                   ("flags", 4), ("enter", 2), ("leave", 2), ("stack_pointer", 6), ("trap", 0.8),
-                  ("bound", 1.5), ("self_modify", 1)]
+                  ("bound", 1.5), ("self_modify", 1), ("prefixes", 3), ("indirect_memory", 3)]
     if not settings.reference:
-        composites += [("state_store", 2), ("segment", 2), ("far", 1), ("verify", 1)]
+        composites += [("state_store", 2), ("segment", 2), ("far", 1), ("verify", 1), ("single_step", 0.7),
+                       ("stack_segment", 1)]
     if settings.without:
         known = re.compile(settings.without)
         table = [r for r in table if not known.search(r.name)]
@@ -920,7 +999,9 @@ def cases(seed, count, settings):
             pool.pick(rng)(builder)
         case = builder.case
         case.name = f"seed {seed} case {index}"
-        case.address = address
+        case.address = address  # code() finds another one for a case at the region's end
+        if rng.random() < 0.03:
+            case.cut = len(casefile.TERMINATOR) + rng.choice((0, 0, 1, 1, 2, 3))
         length = len(case.code())
         address += length + rng.randrange(0, 32)
         if address > casefile.CODE_BASE + casefile.CODE_SIZE - 2048:

@@ -147,7 +147,13 @@ cmpxchg8b 0fc7/1 M64 lock c=eax,edx w=2
 bswap 0fc8 Zd
 arpl 63 Ew,Gw
 nop 0f1f/0 Ev ro
+prefetch 0f18/0 M8 ro
 prefetch 0f18/1 M8 ro
+prefetch 0f18/2 M8 ro
+prefetch 0f18/3 M8 ro
+prefetch 0f0d/1 M8 ro
+nop 90 -
+pause f390 -
 lfence 0faee8 -
 mfence 0faef0 -
 sfence 0faef8 -
@@ -231,15 +237,15 @@ def _x87_registers():
     """Register forms: opcode byte, then every ModRM byte that is an instruction."""
     for first, ranges, name in (
             ("d8", ((0xC0, 0x100),), "farith"),
-            ("d9", ((0xC0, 0xD1),), "fld-fxch"),
+            ("d9", ((0xC0, 0xD1), (0xD8, 0xE0)), "fld-fxch"),
             ("d9", ((0xE0, 0xE2), (0xE4, 0xE6), (0xE8, 0xEF)), "fconst"),
-            ("d9", ((0xF4, 0xF8), (0xFA, 0xFB), (0xFC, 0xFE)), "fmisc"),
+            ("d9", ((0xF4, 0xF9), (0xFA, 0xFB), (0xFC, 0xFE)), "fmisc"),
             ("da", ((0xC0, 0xE0), (0xE9, 0xEA)), "fcmov"),
-            ("db", ((0xC0, 0xE0), (0xE2, 0xE4), (0xE8, 0xF8)), "fcmovn-fcomi"),
+            ("db", ((0xC0, 0xE5), (0xE8, 0xF8)), "fcmovn-fcomi"),
             ("dc", ((0xC0, 0xD0), (0xE0, 0x100)), "farith"),
             ("dd", ((0xC0, 0xC8), (0xD0, 0xF0)), "fst-fucom"),
             ("de", ((0xC0, 0xD0), (0xD9, 0xDA), (0xE0, 0x100)), "farithp"),
-            ("df", ((0xE8, 0xF8),), "fcomip")):
+            ("df", ((0xC0, 0xE0), (0xE8, 0xF8)), "fcomip")):
         for low, high in ranges:
             for second in range(low, high):
                 yield f"{name} {first}{second:02x} - w=0.2"
