@@ -35,12 +35,11 @@ static void seconds(const char *name, uint64_t ns, uint64_t whole) {
 }
 
 static void print_time(const struct bt_stats *b) {
-    uint64_t inside = b->translate_ns + b->vmm_ns + b->halt_ns;
+    uint64_t other = b->translate_ns + b->halt_ns;
     title("time (s)");
     seconds("total", b->run_ns, b->run_ns);
-    seconds("translated code", b->run_ns > inside ? b->run_ns - inside : 0, b->run_ns);
+    seconds("guest code and callouts", b->run_ns > other ? b->run_ns - other : 0, b->run_ns);
     seconds("translating", b->translate_ns, b->run_ns);
-    seconds("VMM", b->vmm_ns, b->run_ns);
     seconds("halted", b->halt_ns, b->run_ns);
 }
 
@@ -56,7 +55,6 @@ static void print_translator(const struct bt_stats *b) {
     count("blocks invalidated", b->invalidated);
     count("retranslated (checked form)", b->retranslated);
     count("writes to code pages", b->smc_writes);
-    count("unsupported instructions", b->unsupported);
     count("exits chained", b->chained);
     count("exits unchained", b->unchained);
     count("dispatches", b->dispatches);
