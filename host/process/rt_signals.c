@@ -22,24 +22,21 @@ static const int greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG
                                 REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
                                 REG_R12, REG_R13, REG_R14, REG_R15};
 
-static void load(struct host_regs *r, const ucontext_t *u)
-{
+static void load(struct host_regs *r, const ucontext_t *u) {
     for (unsigned n = 0; n < 16; n++)
         r->gpr[n] = (uint64_t)u->uc_mcontext.gregs[greg_of[n]];
     r->rip = (uint64_t)u->uc_mcontext.gregs[REG_RIP];
     r->rflags = (uint64_t)u->uc_mcontext.gregs[REG_EFL];
 }
 
-static void store(ucontext_t *u, const struct host_regs *r)
-{
+static void store(ucontext_t *u, const struct host_regs *r) {
     for (unsigned n = 0; n < 16; n++)
         u->uc_mcontext.gregs[greg_of[n]] = (greg_t)r->gpr[n];
     u->uc_mcontext.gregs[REG_RIP] = (greg_t)r->rip;
     u->uc_mcontext.gregs[REG_EFL] = (greg_t)r->rflags;
 }
 
-static void on_exception(int sig, siginfo_t *info, void *context)
-{
+static void on_exception(int sig, siginfo_t *info, void *context) {
     ucontext_t *u = context;
     const greg_t *g = u->uc_mcontext.gregs;
     struct host_regs regs;
@@ -50,14 +47,13 @@ static void on_exception(int sig, siginfo_t *info, void *context)
                        (uint64_t)g[REG_CR2])) {
         signal(sig, SIG_DFL);
         host_panic("exception %u (error %#x, address %#llx) in the VMM at rip %#llx",
-                   (unsigned)g[REG_TRAPNO], (unsigned)g[REG_ERR],
-                   (unsigned long long)g[REG_CR2], (unsigned long long)regs.rip);
+                   (unsigned)g[REG_TRAPNO], (unsigned)g[REG_ERR], (unsigned long long)g[REG_CR2],
+                   (unsigned long long)regs.rip);
     }
     store(u, &regs);
 }
 
-static void on_kick(int sig, siginfo_t *info, void *context)
-{
+static void on_kick(int sig, siginfo_t *info, void *context) {
     ucontext_t *u = context;
     struct host_regs regs;
 
@@ -68,8 +64,7 @@ static void on_kick(int sig, siginfo_t *info, void *context)
     store(u, &regs);
 }
 
-static void install(int sig, void (*handler)(int, siginfo_t *, void *))
-{
+static void install(int sig, void (*handler)(int, siginfo_t *, void *)) {
     struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
     if (sig == SIGALRM)
@@ -79,8 +74,7 @@ static void install(int sig, void (*handler)(int, siginfo_t *, void *))
     sigaction(sig, &action, NULL);
 }
 
-void rt_signals_install(struct vm *vm)
-{
+void rt_signals_install(struct vm *vm) {
     static const int exceptions[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     stack_t stack = {.ss_sp = host_alloc(STACK_BYTES), .ss_size = STACK_BYTES};
 

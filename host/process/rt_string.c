@@ -16,8 +16,7 @@ typedef uint32_t __attribute__((may_alias, aligned(1))) word32;
 typedef uint16_t __attribute__((may_alias, aligned(1))) word16;
 
 /* 1 to 16 bytes as two words that may overlap: REP MOVSB takes 30 cycles to start. */
-static void copy_small(char *d, const char *s, size_t n)
-{
+static void copy_small(char *d, const char *s, size_t n) {
     if (n >= 8) {
         uint64_t head = *(const word64 *)s, tail = *(const word64 *)(s + n - 8);
 
@@ -38,8 +37,7 @@ static void copy_small(char *d, const char *s, size_t n)
     }
 }
 
-void *memcpy(void *restrict dst, const void *restrict src, size_t n)
-{
+void *memcpy(void *restrict dst, const void *restrict src, size_t n) {
     char *d = dst;
     const char *s = src;
 
@@ -58,8 +56,7 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
     return dst;
 }
 
-void *memmove(void *dst, const void *src, size_t n)
-{
+void *memmove(void *dst, const void *src, size_t n) {
     if ((uintptr_t)dst - (uintptr_t)src >= n)
         return memcpy(dst, src, n);
     unsigned char *d = (unsigned char *)dst + n - 1;
@@ -68,16 +65,14 @@ void *memmove(void *dst, const void *src, size_t n)
     return dst;
 }
 
-void *memset(void *dst, int c, size_t n)
-{
+void *memset(void *dst, int c, size_t n) {
     void *d = dst;
 
     __asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
     return dst;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
-{
+int memcmp(const void *a, const void *b, size_t n) {
     const unsigned char *x = a, *y = b;
 
     for (size_t i = 0; i < n; i++) {

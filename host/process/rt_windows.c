@@ -33,31 +33,27 @@ static int ram_fd = -1;
 static uint64_t current_gs;
 static bool has_wrgsbase;
 
-static void *map(void *at, size_t bytes, int prot, int flags, int fd, uint64_t offset)
-{
+static void *map(void *at, size_t bytes, int prot, int flags, int fd, uint64_t offset) {
     long r = rt_syscall6(SYS_mmap, (long)at, (long)bytes, prot, flags, fd, (long)offset);
 
     return r < 0 && r > -4096 ? MAP_FAILED : (void *)r;
 }
 
-void *host_alloc(size_t bytes)
-{
+void *host_alloc(size_t bytes) {
     void *p = map(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                   -1, 0);
 
     return p == MAP_FAILED ? NULL : p;
 }
 
-void *host_poison_create(size_t bytes)
-{
+void *host_poison_create(size_t bytes) {
     void *p = map(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     return p == MAP_FAILED ? NULL : p;
 }
 
 /* A shared memory object of its own, which no other process can reach. */
-static int memory_object(const char *name, uint64_t bytes)
-{
+static int memory_object(const char *name, uint64_t bytes) {
     int fd = memfd_create(name, MFD_CLOEXEC);
 
     if (fd >= 0 && ftruncate(fd, (off_t)bytes) != 0) {
@@ -67,8 +63,7 @@ static int memory_object(const char *name, uint64_t bytes)
     return fd;
 }
 
-uint8_t *host_ram_create(uint64_t bytes)
-{
+uint8_t *host_ram_create(uint64_t bytes) {
     ram_fd = memory_object("guest-ram", bytes);
     if (ram_fd < 0)
         return NULL;
@@ -77,8 +72,7 @@ uint8_t *host_ram_create(uint64_t bytes)
     return p == MAP_FAILED ? NULL : p;
 }
 
-bool host_code_create(struct host_code *c, size_t bytes)
-{
+bool host_code_create(struct host_code *c, size_t bytes) {
     int fd = memory_object("translations", bytes);
 
     if (fd < 0)
@@ -92,8 +86,7 @@ bool host_code_create(struct host_code *c, size_t bytes)
     return true;
 }
 
-struct host_window *host_window_create(void)
-{
+struct host_window *host_window_create(void) {
     if (window_count == WINDOWS)
         return NULL;
     uint8_t *p = host_poison_create(2 * WINDOW_BYTES + 2 * GUARD);
@@ -104,20 +97,17 @@ struct host_window *host_window_create(void)
     return w;
 }
 
-uint64_t host_window_base(const struct host_window *w)
-{
+uint64_t host_window_base(const struct host_window *w) {
     return w->base;
 }
 
 /* The window's addresses [gla, gla+bytes), or NULL if they are not within it. */
-static void *window_at(const struct host_window *w, uint32_t gla, uint64_t bytes)
-{
+static void *window_at(const struct host_window *w, uint32_t gla, uint64_t bytes) {
     return bytes <= WINDOW_BYTES - gla ? (void *)(uintptr_t)(w->base + gla) : NULL;
 }
 
 bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
-                     bool writable)
-{
+                     bool writable) {
     void *at = window_at(w, gla, bytes);
     int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
 
@@ -125,25 +115,22 @@ bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, u
                      MAP_FAILED;
 }
 
-bool host_window_protect(struct host_window *w, uint32_t gla, uint64_t bytes, bool writable)
-{
+bool host_window_protect(struct host_window *w, uint32_t gla, uint64_t bytes, bool writable) {
     void *at = window_at(w, gla, bytes);
 
     return at && rt_syscall3(SYS_mprotect, (long)at, (long)bytes,
                              writable ? PROT_READ | PROT_WRITE : PROT_READ) == 0;
 }
 
-bool host_window_unmap(struct host_window *w, uint32_t gla, uint64_t bytes)
-{
+bool host_window_unmap(struct host_window *w, uint32_t gla, uint64_t bytes) {
     void *at = window_at(w, gla, bytes);
 
-    return at && map(at, bytes, PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+    return at && map(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+                     -1, 0) != MAP_FAILED;
 }
 
 /* vm.max_map_count, less what the rest of the process needs. */
-static unsigned read_budget(void)
-{
+static unsigned read_budget(void) {
     enum { RESERVED = 1024, DEFAULT_MAX = 65530, ENOUGH = 1000000 };
     long max = DEFAULT_MAX;
     FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
@@ -158,8 +145,7 @@ static unsigned read_budget(void)
     return max > RESERVED ? (unsigned)(max - RESERVED) : 0;
 }
 
-unsigned host_window_budget(void)
-{
+unsigned host_window_budget(void) {
     static unsigned budget;
 
     /* once, at start-up: the sandbox allows no opening of files */
@@ -168,8 +154,7 @@ unsigned host_window_budget(void)
     return budget;
 }
 
-void host_set_window(uint64_t base)
-{
+void host_set_window(uint64_t base) {
     if (base == current_gs)
         return;
     current_gs = base;
@@ -179,8 +164,7 @@ void host_set_window(uint64_t base)
         rt_syscall3(SYS_arch_prctl, ARCH_SET_GS_BASE, (long)base, 0);
 }
 
-bool host_clobbers_fpu(void)
-{
+bool host_clobbers_fpu(void) {
 #ifdef RINGONE_SANITIZE
     return true;
 #else
@@ -188,7 +172,6 @@ bool host_clobbers_fpu(void)
 #endif
 }
 
-uint32_t host_fixed_rflags(void)
-{
+uint32_t host_fixed_rflags(void) {
     return 0x202; /* IF and bit 1 */
 }

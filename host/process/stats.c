@@ -8,9 +8,9 @@
 #include <stdio.h>
 
 #include "bt/bt.h"
-#include "vmm/vm.h"
 #include "host/host.h"
 #include "mmu/mmu.h"
+#include "vmm/vm.h"
 
 static void title(const char *text) {
     fprintf(stderr, "\n%s\n", text);
