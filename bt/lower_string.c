@@ -62,6 +62,8 @@ void lower_string(struct translation *t, const struct insn *i)
     if (i->rep != CO_REP_NONE)
         emit_u8(e, i->rep == CO_REP_NE ? 0xf2 : 0xf3);
     emit_u8(e, i->opcode);
+    /* a kick may leave here, too: the instruction is complete, only the pointers are not cut back */
+    translation_mark(t, t->next_eip, FIX_STRING);
     if (op.uses & STRING_SI)
         emit_mov_rr(e, RSI, RSI);
     if (op.uses & STRING_DI)
