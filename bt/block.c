@@ -6,15 +6,13 @@
 #include "bt/bt_priv.h"
 #include "bt/emit.h"
 
-static uint32_t bucket_of(uint32_t page, uint32_t gla, uint32_t key)
-{
+static uint32_t bucket_of(uint32_t page, uint32_t gla, uint32_t key) {
     return (page * 0x9e3779b1u ^ (gla & ~PAGE_MASK) * 0x85ebca6bu ^ key * 0xc2b2ae35u) >> 7 &
            (BLOCK_BUCKETS - 1);
 }
 
 struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t eip, uint32_t key,
-                         uint32_t cs_limit)
-{
+                         uint32_t cs_limit) {
     for (uint32_t n = bt->buckets[bucket_of(page, gla, key)]; n; n = bt->blocks[n].next) {
         struct block *b = &bt->blocks[n];
         if (b->page == page && b->gla == gla && b->eip == eip && b->key == key &&
@@ -24,8 +22,7 @@ struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t ei
     return NULL;
 }
 
-void block_insert(struct bt *bt, struct block *b)
-{
+void block_insert(struct bt *bt, struct block *b) {
     uint32_t *head = &bt->buckets[bucket_of(b->page, b->gla, b->key)];
 
     b->next = *head;
@@ -36,8 +33,7 @@ void block_insert(struct bt *bt, struct block *b)
     bt->stats.host_bytes += b->host_size;
 }
 
-static void unhash(struct bt *bt, struct block *b)
-{
+static void unhash(struct bt *bt, struct block *b) {
     uint32_t *link = &bt->buckets[bucket_of(b->page, b->gla, b->key)];
 
     while (*link != block_number(bt, b))
@@ -45,13 +41,11 @@ static void unhash(struct bt *bt, struct block *b)
     *link = b->next;
 }
 
-static struct block_exit *exit_of(struct bt *bt, uint32_t number)
-{
+static struct block_exit *exit_of(struct bt *bt, uint32_t number) {
     return &bt->blocks[number / BLOCK_EXITS].exits[number % BLOCK_EXITS];
 }
 
-void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to)
-{
+void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to) {
     struct block_exit *x = &from->exits[n];
 
     if (!x->patch || x->to)
@@ -67,8 +61,7 @@ void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to
     bt->stats.chained++;
 }
 
-static void unchain(struct bt *bt, struct block_exit *x)
-{
+static void unchain(struct bt *bt, struct block_exit *x) {
     static const uint32_t no_id = UINT32_MAX;
 
     if (x->check)
@@ -80,8 +73,7 @@ static void unchain(struct bt *bt, struct block_exit *x)
 }
 
 /* Takes exit `number` off its target's list of incoming branches. */
-static void forget_incoming(struct bt *bt, uint32_t number, struct block_exit *x)
-{
+static void forget_incoming(struct bt *bt, uint32_t number, struct block_exit *x) {
     uint32_t *link = &bt->blocks[x->to].incoming;
 
     while (*link != number)
@@ -90,8 +82,7 @@ static void forget_incoming(struct bt *bt, uint32_t number, struct block_exit *x
     x->to = 0;
 }
 
-void block_kill(struct bt *bt, struct block *b)
-{
+void block_kill(struct bt *bt, struct block *b) {
     if (!b->page)
         return;
     while (b->incoming) {
@@ -109,8 +100,7 @@ void block_kill(struct bt *bt, struct block *b)
     bt->stats.invalidated++;
 }
 
-struct block *block_at(struct bt *bt, uint32_t offset)
-{
+struct block *block_at(struct bt *bt, uint32_t offset) {
     /* slots 1..BLOCKS-1 form the ring */
     uint32_t slots = BLOCKS - 1;
     uint32_t n = (bt->block_head + slots - bt->block_tail) % slots;

@@ -5,8 +5,7 @@
 
 #include "bt/bt_priv.h"
 
-static bool allocate(struct bt *bt, uint64_t frames)
-{
+static bool allocate(struct bt *bt, uint64_t frames) {
     bt->blocks = host_alloc(BLOCKS * sizeof *bt->blocks);
     bt->buckets = host_alloc(BLOCK_BUCKETS * sizeof *bt->buckets);
     bt->pages = host_alloc(CODE_PAGES * sizeof *bt->pages);
@@ -28,15 +27,13 @@ static bool allocate(struct bt *bt, uint64_t frames)
            bt->frame_writes && bt->hints && bt->decoder && bt->poison;
 }
 
-bool bt_create(struct vm *vm, size_t cache_bytes)
-{
+bool bt_create(struct vm *vm, size_t cache_bytes) {
     struct bt *bt = host_alloc(sizeof *bt);
 
     if (!bt)
         return false;
     bt->vm = vm;
-    if (!host_code_create(&bt->code, cache_bytes) ||
-        !allocate(bt, vm->mem.ram_size >> PAGE_SHIFT))
+    if (!host_code_create(&bt->code, cache_bytes) || !allocate(bt, vm->mem.ram_size >> PAGE_SHIFT))
         return false;
     bt->block_head = bt->block_tail = 1;
     bt->page_count = 1;
@@ -48,16 +45,14 @@ bool bt_create(struct vm *vm, size_t cache_bytes)
     return true;
 }
 
-void bt_reset(struct vm *vm)
-{
+void bt_reset(struct vm *vm) {
     tcache_flush(vm->bt);
     jumpcache_flush(vm->bt, true);
     memset(vm->vcpu.code_tlb, 0, sizeof vm->vcpu.code_tlb);
     vm->vcpu.exit_slot = 0;
 }
 
-const struct bt_stats *bt_stats(const struct vm *vm)
-{
+const struct bt_stats *bt_stats(const struct vm *vm) {
     return &vm->bt->stats;
 }
 
@@ -70,13 +65,11 @@ static const struct {
 #undef X
 };
 
-const char *bt_callout_name(unsigned i)
-{
+const char *bt_callout_name(unsigned i) {
     return i < sizeof callouts / sizeof callouts[0] ? callouts[i].name : NULL;
 }
 
-unsigned bt_callout_index(callout_fn fn)
-{
+unsigned bt_callout_index(callout_fn fn) {
     unsigned i = 0;
 
     while (callouts[i].fn != fn)

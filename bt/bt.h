@@ -32,9 +32,11 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
  * interrupted registers, or with NULL from VMM code. Async-signal-safe. */
 void bt_kick(struct vcpu *v, struct host_regs *regs);
 
-/* -- what the MMU and devices tell the translator ----------------------------------------------- */
+/* -- what the MMU and devices tell the translator -----------------------------------------------
+ */
 
-/* Guest memory [gpa, gpa+n) was or is about to be written: translations of it die. True: some did. */
+/* Guest memory [gpa, gpa+n) was or is about to be written: translations of it die. True: some did.
+ */
 bool bt_code_written(struct vm *vm, gpa_t gpa, uint64_t n);
 /* The linear-to-physical map changed: non-global only (CR3 load), or all. */
 void bt_map_changed(struct vcpu *v, bool global_too);

@@ -2,8 +2,8 @@
  * Pages of guest code: which translations a frame carries (for self-modifying code) and whether a
  * linear page still leads to the frame it was translated from (for chains across pages).
  *
- *   code_tlb[user][vpage % 1024]   id of the page's mapping, as far as it is known since the last flush
- *   page_buckets[hash(vpage)] -> code_page -> code_page ...      by linear page
+ *   code_tlb[user][vpage % 1024]   id of the page's mapping, as far as it is known since the last
+ * flush page_buckets[hash(vpage)] -> code_page -> code_page ...      by linear page
  *   frame_pages[frame]        -> code_page -> code_page ...      by frame: aliases, other privilege
  */
 #include "bt/bt_priv.h"
@@ -13,13 +13,11 @@
 /* What a fetch from outside memory reads. */
 static const uint8_t open_bus_page[PAGE_SIZE + 16] = {[0 ... PAGE_SIZE + 15] = 0xff};
 
-static uint32_t bucket_of(uint32_t vpage)
-{
+static uint32_t bucket_of(uint32_t vpage) {
     return (vpage * 0x9e3779b1u) >> 19 & (CODE_PAGE_BUCKETS - 1);
 }
 
-static void forget_all(struct bt *bt)
-{
+static void forget_all(struct bt *bt) {
     tcache_flush(bt);
     jumpcache_flush(bt, true);
     memset(bt->vm->vcpu.code_tlb, 0, sizeof bt->vm->vcpu.code_tlb);
@@ -30,19 +28,17 @@ static void forget_all(struct bt *bt)
     bt->page_count = 1;
 }
 
-void codepage_make_room(struct bt *bt)
-{
+void codepage_make_room(struct bt *bt) {
     if (bt->page_count + 2 > CODE_PAGES)
         forget_all(bt);
 }
 
-static bool frame_is_ram(const struct bt *bt, uint32_t ppage)
-{
+static bool frame_is_ram(const struct bt *bt, uint32_t ppage) {
     return (gpa_t)ppage << PAGE_SHIFT < bt->vm->mem.ram_size;
 }
 
-static uint32_t find_or_make(struct bt *bt, uint32_t vpage, uint32_t ppage, bool user, bool global)
-{
+static uint32_t find_or_make(struct bt *bt, uint32_t vpage, uint32_t ppage, bool user,
+                             bool global) {
     uint32_t *head = &bt->page_buckets[bucket_of(vpage)];
 
     for (uint32_t n = *head; n; n = bt->pages[n].next) {
@@ -66,8 +62,7 @@ static uint32_t find_or_make(struct bt *bt, uint32_t vpage, uint32_t ppage, bool
     return n;
 }
 
-uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla, const uint8_t **hva)
-{
+uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla, const uint8_t **hva) {
     gpa_t gpa;
     bool global;
     uint32_t vpage = gla >> PAGE_SHIFT;
@@ -86,8 +81,7 @@ uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla, const uint8_t
     return n;
 }
 
-uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, bool user)
-{
+uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, bool user) {
     uint32_t slot = (gla >> PAGE_SHIFT) % CODE_TLB_ENTRIES;
     uint32_t n = bt->page_of_slot[user][slot];
 
@@ -96,10 +90,10 @@ uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, b
     return n;
 }
 
-/* -- translations of a frame ----------------------------------------------------------------------------- */
+/* -- translations of a frame
+ * ----------------------------------------------------------------------------- */
 
-void codepage_add_block(struct bt *bt, struct block *b)
-{
+void codepage_add_block(struct bt *bt, struct block *b) {
     struct code_page *p = &bt->pages[b->page];
     uint32_t n = block_number(bt, b);
 
@@ -114,22 +108,19 @@ void codepage_add_block(struct bt *bt, struct block *b)
     }
 }
 
-static bool frame_has_code(const struct bt *bt, uint32_t ppage)
-{
+static bool frame_has_code(const struct bt *bt, uint32_t ppage) {
     for (uint32_t n = bt->frame_pages[ppage]; n; n = bt->pages[n].next_same_frame)
         if (bt->pages[n].blocks || bt->pages[n].crossers)
             return true;
     return false;
 }
 
-static void note_frame(struct bt *bt, uint32_t ppage)
-{
+static void note_frame(struct bt *bt, uint32_t ppage) {
     if (frame_is_ram(bt, ppage) && !frame_has_code(bt, ppage))
         bt->vm->mem.frame_flags[ppage] &= (uint8_t)~FRAME_CODE;
 }
 
-void codepage_drop_block(struct bt *bt, struct block *b)
-{
+void codepage_drop_block(struct bt *bt, struct block *b) {
     uint32_t n = block_number(bt, b);
     uint32_t *link = &bt->pages[b->page].blocks;
 
@@ -147,8 +138,7 @@ void codepage_drop_block(struct bt *bt, struct block *b)
 }
 
 /* Kills the page's blocks that hold any byte of [from, to) of the frame. */
-static bool kill_range(struct bt *bt, struct code_page *p, uint32_t from, uint32_t to)
-{
+static bool kill_range(struct bt *bt, struct code_page *p, uint32_t from, uint32_t to) {
     bool any = false;
     uint32_t next;
 
@@ -172,8 +162,7 @@ static bool kill_range(struct bt *bt, struct code_page *p, uint32_t from, uint32
     return any;
 }
 
-static bool kill_frame_range(struct bt *bt, uint32_t ppage, uint32_t from, uint32_t to)
-{
+static bool kill_frame_range(struct bt *bt, uint32_t ppage, uint32_t from, uint32_t to) {
     bool any = false;
 
     for (uint32_t n = bt->frame_pages[ppage]; n; n = bt->pages[n].next_same_frame)
@@ -181,13 +170,11 @@ static bool kill_frame_range(struct bt *bt, uint32_t ppage, uint32_t from, uint3
     return any;
 }
 
-bool codepage_kill_frame(struct bt *bt, uint32_t frame)
-{
+bool codepage_kill_frame(struct bt *bt, uint32_t frame) {
     return kill_frame_range(bt, frame, 0, PAGE_SIZE);
 }
 
-bool bt_code_written(struct vm *vm, gpa_t gpa, uint64_t n)
-{
+bool bt_code_written(struct vm *vm, gpa_t gpa, uint64_t n) {
     struct bt *bt = vm->bt;
     bool any = false;
 
@@ -202,16 +189,15 @@ bool bt_code_written(struct vm *vm, gpa_t gpa, uint64_t n)
     return any;
 }
 
-/* -- the linear map changed ------------------------------------------------------------------------------- */
+/* -- the linear map changed
+ * ------------------------------------------------------------------------------- */
 
-static void kill_page(struct bt *bt, struct code_page *p)
-{
+static void kill_page(struct bt *bt, struct code_page *p) {
     kill_range(bt, p, 0, PAGE_SIZE);
 }
 
 /* Chains into global pages are not checked as they run, so they are checked now. */
-static void revalidate_global(struct bt *bt, struct vcpu *v, struct code_page *p)
-{
+static void revalidate_global(struct bt *bt, struct vcpu *v, struct code_page *p) {
     if (!p->global || (!p->blocks && !p->crossers))
         return;
     int64_t gpa = mmu_fetch_probe(v, p->vpage << PAGE_SHIFT);
@@ -219,8 +205,7 @@ static void revalidate_global(struct bt *bt, struct vcpu *v, struct code_page *p
         kill_page(bt, p);
 }
 
-void bt_map_changed(struct vcpu *v, bool global_too)
-{
+void bt_map_changed(struct vcpu *v, bool global_too) {
     struct bt *bt = v->vm->bt;
 
     memset(v->code_tlb, 0, sizeof v->code_tlb);
@@ -230,8 +215,7 @@ void bt_map_changed(struct vcpu *v, bool global_too)
             revalidate_global(bt, v, &bt->pages[n]);
 }
 
-void bt_map_changed_page(struct vcpu *v, gla_t gla)
-{
+void bt_map_changed_page(struct vcpu *v, gla_t gla) {
     struct bt *bt = v->vm->bt;
     uint32_t vpage = gla >> PAGE_SHIFT;
 

@@ -7,16 +7,14 @@
 
 #include "host/host.h"
 
-void emit_u8(struct emit *e, unsigned b)
-{
+void emit_u8(struct emit *e, unsigned b) {
     if (e->p < e->end)
         *e->p++ = (uint8_t)b;
     else
         e->overflow = true;
 }
 
-void emit_u32(struct emit *e, uint32_t v)
-{
+void emit_u32(struct emit *e, uint32_t v) {
     if (e->end - e->p >= 4) {
         memcpy(e->p, &v, 4);
         e->p += 4;
@@ -25,14 +23,12 @@ void emit_u32(struct emit *e, uint32_t v)
     }
 }
 
-void emit_u64(struct emit *e, uint64_t v)
-{
+void emit_u64(struct emit *e, uint64_t v) {
     emit_u32(e, (uint32_t)v);
     emit_u32(e, (uint32_t)(v >> 32));
 }
 
-static void emit_prefixes(struct emit *e, unsigned flags)
-{
+static void emit_prefixes(struct emit *e, unsigned flags) {
     if (flags & OP_LOCK)
         emit_u8(e, 0xf0);
     if (flags & OP_16)
@@ -43,8 +39,7 @@ static void emit_prefixes(struct emit *e, unsigned flags)
         emit_u8(e, 0xf3);
 }
 
-static void emit_opcode(struct emit *e, unsigned opcode)
-{
+static void emit_opcode(struct emit *e, unsigned opcode) {
     if (opcode > 0xffff)
         emit_u8(e, opcode >> 16);
     if (opcode > 0xff)
@@ -52,15 +47,13 @@ static void emit_opcode(struct emit *e, unsigned opcode)
     emit_u8(e, opcode & 0xff);
 }
 
-static void emit_rex(struct emit *e, bool w, bool r, bool x, bool b, bool force)
-{
+static void emit_rex(struct emit *e, bool w, bool r, bool x, bool b, bool force) {
     unsigned rex = 0x40u | (unsigned)w << 3 | (unsigned)r << 2 | (unsigned)x << 1 | (unsigned)b;
     if (rex != 0x40 || force)
         emit_u8(e, rex);
 }
 
-void emit_modrm_mem(struct emit *e, int reg, const struct mop *m)
-{
+void emit_modrm_mem(struct emit *e, int reg, const struct mop *m) {
     unsigned r = ((unsigned)reg & 7) << 3;
 
     if (m->base == REG_NONE) {
@@ -90,8 +83,7 @@ void emit_modrm_mem(struct emit *e, int reg, const struct mop *m)
         emit_u32(e, (uint32_t)m->disp);
 }
 
-void emit_op_mem(struct emit *e, unsigned flags, unsigned opcode, int reg, const struct mop *m)
-{
+void emit_op_mem(struct emit *e, unsigned flags, unsigned opcode, int reg, const struct mop *m) {
     if (m->gs)
         emit_u8(e, 0x65);
     if (m->a32)
@@ -103,8 +95,7 @@ void emit_op_mem(struct emit *e, unsigned flags, unsigned opcode, int reg, const
     emit_modrm_mem(e, reg, m);
 }
 
-void emit_op_reg(struct emit *e, unsigned flags, unsigned opcode, int reg, int rm)
-{
+void emit_op_reg(struct emit *e, unsigned flags, unsigned opcode, int reg, int rm) {
     emit_prefixes(e, flags);
     bool byte_rex = (flags & OP_B8) && ((reg >= 4 && reg < 8) || (rm >= 4 && rm < 8));
     emit_rex(e, flags & OP_W, reg >= 8, false, rm >= 8, byte_rex);
@@ -112,25 +103,21 @@ void emit_op_reg(struct emit *e, unsigned flags, unsigned opcode, int reg, int r
     emit_u8(e, 0xc0u | ((unsigned)reg & 7) << 3 | ((unsigned)rm & 7));
 }
 
-void emit_mov_rr(struct emit *e, int dst, int src)
-{
+void emit_mov_rr(struct emit *e, int dst, int src) {
     emit_op_reg(e, 0, 0x89, src, dst);
 }
 
-void emit_mov64_rr(struct emit *e, int dst, int src)
-{
+void emit_mov64_rr(struct emit *e, int dst, int src) {
     emit_op_reg(e, OP_W, 0x89, src, dst);
 }
 
-void emit_mov_ri(struct emit *e, int dst, uint32_t imm)
-{
+void emit_mov_ri(struct emit *e, int dst, uint32_t imm) {
     emit_rex(e, false, false, false, dst >= 8, false);
     emit_u8(e, 0xb8u | ((unsigned)dst & 7));
     emit_u32(e, imm);
 }
 
-void emit_mov64_ri(struct emit *e, int dst, uint64_t imm)
-{
+void emit_mov64_ri(struct emit *e, int dst, uint64_t imm) {
     if (imm <= UINT32_MAX) {
         emit_mov_ri(e, dst, (uint32_t)imm);
         return;
@@ -140,121 +127,101 @@ void emit_mov64_ri(struct emit *e, int dst, uint64_t imm)
     emit_u64(e, imm);
 }
 
-void emit_load(struct emit *e, int dst, struct mop m)
-{
+void emit_load(struct emit *e, int dst, struct mop m) {
     emit_op_mem(e, 0, 0x8b, dst, &m);
 }
 
-void emit_load64(struct emit *e, int dst, struct mop m)
-{
+void emit_load64(struct emit *e, int dst, struct mop m) {
     emit_op_mem(e, OP_W, 0x8b, dst, &m);
 }
 
-void emit_store(struct emit *e, struct mop m, int src)
-{
+void emit_store(struct emit *e, struct mop m, int src) {
     emit_op_mem(e, 0, 0x89, src, &m);
 }
 
-void emit_store64(struct emit *e, struct mop m, int src)
-{
+void emit_store64(struct emit *e, struct mop m, int src) {
     emit_op_mem(e, OP_W, 0x89, src, &m);
 }
 
-void emit_store_imm(struct emit *e, struct mop m, uint32_t imm)
-{
+void emit_store_imm(struct emit *e, struct mop m, uint32_t imm) {
     emit_op_mem(e, 0, 0xc7, 0, &m);
     emit_u32(e, imm);
 }
 
-void emit_lea(struct emit *e, int dst, struct mop m)
-{
+void emit_lea(struct emit *e, int dst, struct mop m) {
     m.gs = false;
     m.a32 = false; /* the result is truncated to 32 bits anyway */
     emit_op_mem(e, 0, 0x8d, dst, &m);
 }
 
-void emit_lea64(struct emit *e, int dst, struct mop m)
-{
+void emit_lea64(struct emit *e, int dst, struct mop m) {
     m.gs = false;
     emit_op_mem(e, OP_W, 0x8d, dst, &m);
 }
 
-void emit_push(struct emit *e, int reg)
-{
+void emit_push(struct emit *e, int reg) {
     emit_rex(e, false, false, false, reg >= 8, false);
     emit_u8(e, 0x50u | ((unsigned)reg & 7));
 }
 
-void emit_pop(struct emit *e, int reg)
-{
+void emit_pop(struct emit *e, int reg) {
     emit_rex(e, false, false, false, reg >= 8, false);
     emit_u8(e, 0x58u | ((unsigned)reg & 7));
 }
 
-static uint8_t *emit_disp32(struct emit *e)
-{
+static uint8_t *emit_disp32(struct emit *e) {
     uint8_t *at = e->p;
     emit_u32(e, 0);
     return at;
 }
 
-uint8_t *emit_jmp(struct emit *e)
-{
+uint8_t *emit_jmp(struct emit *e) {
     emit_u8(e, 0xe9);
     return emit_disp32(e);
 }
 
-uint8_t *emit_jcc(struct emit *e, unsigned cc)
-{
+uint8_t *emit_jcc(struct emit *e, unsigned cc) {
     emit_u8(e, 0x0f);
     emit_u8(e, 0x80u | (cc & 15));
     return emit_disp32(e);
 }
 
-uint8_t *emit_call(struct emit *e)
-{
+uint8_t *emit_call(struct emit *e) {
     emit_u8(e, 0xe8);
     return emit_disp32(e);
 }
 
-uint8_t *emit_short(struct emit *e, unsigned opcode)
-{
+uint8_t *emit_short(struct emit *e, unsigned opcode) {
     emit_u8(e, opcode);
     uint8_t *at = e->p;
     emit_u8(e, 0);
     return at;
 }
 
-void emit_jmp_reg(struct emit *e, int reg)
-{
+void emit_jmp_reg(struct emit *e, int reg) {
     emit_op_reg(e, 0, 0xff, 4, reg);
 }
 
-void emit_call_reg(struct emit *e, int reg)
-{
+void emit_call_reg(struct emit *e, int reg) {
     emit_op_reg(e, 0, 0xff, 2, reg);
 }
 
-void emit_patch32(uint8_t *disp, const uint8_t *target)
-{
+void emit_patch32(uint8_t *disp, const uint8_t *target) {
     int32_t rel = (int32_t)(target - (disp + 4));
     memcpy(disp, &rel, 4);
 }
 
-void emit_bind_short(struct emit *e, uint8_t *disp)
-{
+void emit_bind_short(struct emit *e, uint8_t *disp) {
     if (!e->overflow)
         *disp = (uint8_t)(e->p - (disp + 1));
 }
 
-void emit_bind(struct emit *e, uint8_t *disp)
-{
+void emit_bind(struct emit *e, uint8_t *disp) {
     if (!e->overflow)
         emit_patch32(disp, e->p);
 }
 
-void emit_flags_save(struct emit *e)
-{
+void emit_flags_save(struct emit *e) {
     emit_mov64_rr(e, R11, RAX);
     emit_u8(e, 0x9f); /* lahf */
     emit_u8(e, 0x0f); /* seto al */
@@ -262,8 +229,7 @@ void emit_flags_save(struct emit *e)
     emit_u8(e, 0xc0);
 }
 
-void emit_flags_restore(struct emit *e)
-{
+void emit_flags_restore(struct emit *e) {
     emit_u8(e, 0x04); /* add al, 7fh: OF = the saved OF */
     emit_u8(e, 0x7f);
     emit_u8(e, 0x9e); /* sahf: the other five */

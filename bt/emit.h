@@ -25,8 +25,7 @@ struct mop {
     bool a32; /* 32-bit address size: wraps at 4 GiB */
 };
 
-static inline struct mop mop_base(int base, int32_t disp)
-{
+static inline struct mop mop_base(int base, int32_t disp) {
     return (struct mop){.base = (int8_t)base, .index = REG_NONE, .disp = disp};
 }
 /* A field of struct vcpu. */
@@ -40,12 +39,12 @@ void emit_u64(struct emit *e, uint64_t v);
  * One instruction [prefix] [REX] opcode ModRM. opcode: up to three bytes, most significant first
  * (0x0FB6 = 0F B6). flags below.
  */
-#define OP_W 1u     /* REX.W */
-#define OP_16 2u    /* 66 prefix */
-#define OP_F2 4u    /* F2 prefix */
-#define OP_F3 8u    /* F3 prefix */
+#define OP_W    1u  /* REX.W */
+#define OP_16   2u  /* 66 prefix */
+#define OP_F2   4u  /* F2 prefix */
+#define OP_F3   8u  /* F3 prefix */
 #define OP_LOCK 16u /* F0 prefix */
-#define OP_B8 32u   /* 8-bit register operand: SPL..DIL need a REX */
+#define OP_B8   32u /* 8-bit register operand: SPL..DIL need a REX */
 void emit_op_mem(struct emit *e, unsigned flags, unsigned opcode, int reg, const struct mop *m);
 /* The ModRM, SIB and displacement bytes alone (REX bits are the caller's). */
 void emit_modrm_mem(struct emit *e, int reg, const struct mop *m);

@@ -15,7 +15,7 @@ struct insn_decoder {
 
 static const struct insn_row rows[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 #define INSN(m, low, cls) [ZYDIS_MNEMONIC_##m] = {lower_##low, NULL, CLASS_##cls},
-#define CALL(m, co, cls) [ZYDIS_MNEMONIC_##m] = {lower_callout, callout_##co, CLASS_##cls},
+#define CALL(m, co, cls)  [ZYDIS_MNEMONIC_##m] = {lower_callout, callout_##co, CLASS_##cls},
 #include "bt/insn.def"
 #undef INSN
 #undef CALL
@@ -24,8 +24,7 @@ static const struct insn_row rows[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 /* MOVSD and CMPSD name both a string and an SSE2 instruction. */
 static const struct insn_row row_sse_copy = {lower_copy, NULL, CLASS_SSE};
 
-static void init_one(ZydisDecoder *d, ZydisMachineMode mode, ZydisStackWidth width)
-{
+static void init_one(ZydisDecoder *d, ZydisMachineMode mode, ZydisStackWidth width) {
     ZydisDecoderInit(d, mode, width);
     /* Prefix bytes that newer CPUs give a meaning are ignored, as on the CPU that CPUID shows. */
     ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_LZCNT, ZYAN_FALSE);
@@ -36,20 +35,17 @@ static void init_one(ZydisDecoder *d, ZydisMachineMode mode, ZydisStackWidth wid
     ZydisDecoderEnableMode(d, ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
 }
 
-unsigned insn_decoder_size(void)
-{
+unsigned insn_decoder_size(void) {
     return sizeof(struct insn_decoder);
 }
 
-void insn_decoder_init(struct insn_decoder *d)
-{
+void insn_decoder_init(struct insn_decoder *d) {
     init_one(&d->protected32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
     init_one(&d->protected16, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
     init_one(&d->real16, ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16);
 }
 
-static int gpr_number(ZydisRegister r)
-{
+static int gpr_number(ZydisRegister r) {
     if (r >= ZYDIS_REGISTER_EAX && r <= ZYDIS_REGISTER_EDI)
         return r - ZYDIS_REGISTER_EAX;
     if (r >= ZYDIS_REGISTER_AX && r <= ZYDIS_REGISTER_DI)
@@ -57,8 +53,7 @@ static int gpr_number(ZydisRegister r)
     return REG_NONE;
 }
 
-static uint8_t seg_number(ZydisRegister r)
-{
+static uint8_t seg_number(ZydisRegister r) {
     switch (r) {
     case ZYDIS_REGISTER_ES:
         return SEG_ES;
@@ -75,8 +70,7 @@ static uint8_t seg_number(ZydisRegister r)
     }
 }
 
-static uint8_t register_kind(ZydisRegister r)
-{
+static uint8_t register_kind(ZydisRegister r) {
     if (r >= ZYDIS_REGISTER_AL && r <= ZYDIS_REGISTER_BH)
         return KIND_GPR8;
     if (r >= ZYDIS_REGISTER_AX && r <= ZYDIS_REGISTER_EDI)
@@ -90,8 +84,7 @@ static uint8_t register_kind(ZydisRegister r)
     return KIND_OTHER;
 }
 
-static void note_memory(struct insn *out, const ZydisDecodedOperand *op, unsigned adsize)
-{
+static void note_memory(struct insn *out, const ZydisDecodedOperand *op, unsigned adsize) {
     struct insn_mem *m = &out->mem;
 
     m->present = true;
@@ -106,8 +99,7 @@ static void note_memory(struct insn *out, const ZydisDecodedOperand *op, unsigne
     m->write = (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
 }
 
-static void note_register(struct insn *out, const ZydisDecodedOperand *op)
-{
+static void note_register(struct insn *out, const ZydisDecodedOperand *op) {
     uint8_t kind = register_kind(op->reg.value);
 
     if (op->encoding == ZYDIS_OPERAND_ENCODING_MODRM_REG)
@@ -119,19 +111,17 @@ static void note_register(struct insn *out, const ZydisDecodedOperand *op)
 }
 
 /* MMX rows whose operands are XMM registers obey the SSE rules. */
-static bool uses_xmm(const ZydisDecodedOperand *ops, unsigned n)
-{
+static bool uses_xmm(const ZydisDecodedOperand *ops, unsigned n) {
     for (unsigned k = 0; k < n; k++)
-        if (ops[k].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-            ops[k].reg.value >= ZYDIS_REGISTER_XMM0 && ops[k].reg.value <= ZYDIS_REGISTER_XMM7)
+        if (ops[k].type == ZYDIS_OPERAND_TYPE_REGISTER && ops[k].reg.value >= ZYDIS_REGISTER_XMM0 &&
+            ops[k].reg.value <= ZYDIS_REGISTER_XMM7)
             return true;
     return false;
 }
 
 /* Whether an instruction of 16-bit code needs an operand-size prefix where 32 bits are the
  * default. In front of SSE the byte would mean another instruction. */
-static bool size_prefix_in_32(const ZydisDecodedInstruction *z)
-{
+static bool size_prefix_in_32(const ZydisDecodedInstruction *z) {
     uint8_t class = rows[z->mnemonic].class;
 
     if (class != CLASS_INT && class != CLASS_X87)
@@ -139,8 +129,7 @@ static bool size_prefix_in_32(const ZydisDecodedInstruction *z)
     return z->operand_width == 16 && z->mnemonic != ZYDIS_MNEMONIC_CMPXCHG8B;
 }
 
-static void note_prefixes(struct insn *out, const ZydisDecodedInstruction *z)
-{
+static void note_prefixes(struct insn *out, const ZydisDecodedInstruction *z) {
     for (unsigned k = 0; k < z->raw.prefix_count; k++) {
         bool keep = z->raw.prefixes[k].type == ZYDIS_PREFIX_TYPE_MANDATORY ||
                     z->raw.prefixes[k].type == ZYDIS_PREFIX_TYPE_EFFECTIVE;
@@ -170,8 +159,7 @@ static void note_prefixes(struct insn *out, const ZydisDecodedInstruction *z)
         out->rep = CO_REP_E;
 }
 
-static uint8_t map_number(ZydisOpcodeMap map)
-{
+static uint8_t map_number(ZydisOpcodeMap map) {
     switch (map) {
     case ZYDIS_OPCODE_MAP_0F:
         return MAP_0F;
@@ -184,8 +172,7 @@ static uint8_t map_number(ZydisOpcodeMap map)
     }
 }
 
-static void note_immediates(struct insn *out, const ZydisDecodedInstruction *z, bool moffs)
-{
+static void note_immediates(struct insn *out, const ZydisDecodedInstruction *z, bool moffs) {
     const struct ZydisDecodedInstructionRawImm_ *imm = z->raw.imm;
 
     out->imm = (uint32_t)imm[0].value.u;
@@ -196,8 +183,7 @@ static void note_immediates(struct insn *out, const ZydisDecodedInstruction *z, 
 }
 
 enum insn_status insn_decode(const struct insn_decoder *d, bool code32, bool real_mode,
-                             const uint8_t *bytes, unsigned n, struct insn *out)
-{
+                             const uint8_t *bytes, unsigned n, struct insn *out) {
     const ZydisDecoder *decoder = code32      ? &d->protected32
                                   : real_mode ? &d->real16
                                               : &d->protected16;
@@ -250,8 +236,8 @@ enum insn_status insn_decode(const struct insn_decoder *d, bool code32, bool rea
         out->mem.adsize = z.address_width / 8;
         out->mem.seg = SEG_DS;
         for (unsigned k = 0; k < z.operand_count; k++)
-            if (ops[k].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-                gpr_number(ops[k].mem.base) != EDI && gpr_number(ops[k].mem.base) != ESP)
+            if (ops[k].type == ZYDIS_OPERAND_TYPE_MEMORY && gpr_number(ops[k].mem.base) != EDI &&
+                gpr_number(ops[k].mem.base) != ESP)
                 out->mem.seg = seg_number(ops[k].mem.segment);
     }
     note_immediates(out, &z, moffs);

@@ -35,11 +35,11 @@ enum insn_map { MAP_PRIMARY, MAP_0F, MAP_0F38, MAP_0F3A };
 struct insn_mem {
     bool present;
     int8_t base, index;
-    uint8_t scale;   /* shift 0..3 */
-    uint8_t seg;     /* SEG_*, overrides applied */
-    uint8_t adsize;  /* 2 or 4 */
+    uint8_t scale;  /* shift 0..3 */
+    uint8_t seg;    /* SEG_*, overrides applied */
+    uint8_t adsize; /* 2 or 4 */
     bool read, write;
-    uint16_t size;   /* bytes accessed */
+    uint16_t size; /* bytes accessed */
     int32_t disp;
 };
 
@@ -50,16 +50,17 @@ struct insn {
     uint8_t map, opcode;
     bool has_modrm;
     uint8_t modrm_mod, modrm_reg, modrm_rm;
-    uint8_t reg_kind, rm_kind, opreg_kind; /* ModRM.reg, ModRM.rm (register form), opcode bits 2:0 */
-    uint8_t opsize;    /* operand size in bytes: 1, 2, 4 */
-    uint8_t stack_size; /* what PUSH/POP/CALL/RET move: 2 or 4 */
+    uint8_t reg_kind, rm_kind,
+        opreg_kind;                       /* ModRM.reg, ModRM.rm (register form), opcode bits 2:0 */
+    uint8_t opsize;                       /* operand size in bytes: 1, 2, 4 */
+    uint8_t stack_size;                   /* what PUSH/POP/CALL/RET move: 2 or 4 */
     bool prefix_66, prefix_f2, prefix_f3; /* to be kept when the encoding is copied */
-    bool mandatory_66; /* prefix_66 is part of the opcode */
+    bool mandatory_66;                    /* prefix_66 is part of the opcode */
     bool lock;
-    uint8_t rep;       /* CO_REP_* */
-    uint8_t imm_size;  /* bytes of immediate kept in a copy */
-    bool relative;     /* imm is a branch displacement */
-    bool far_ptr;      /* direct far pointer: imm = offset, imm2 = selector */
+    uint8_t rep;      /* CO_REP_* */
+    uint8_t imm_size; /* bytes of immediate kept in a copy */
+    bool relative;    /* imm is a branch displacement */
+    bool far_ptr;     /* direct far pointer: imm = offset, imm2 = selector */
     uint32_t imm, imm2;
     struct insn_mem mem;
 };

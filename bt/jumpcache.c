@@ -6,13 +6,11 @@
 #include "bt/bt_priv.h"
 #include "bt/key.h"
 
-static struct jump_entry *entry_of(struct bt *bt, const struct block *b)
-{
+static struct jump_entry *entry_of(struct bt *bt, const struct block *b) {
     return &bt->jump_cache[key_user(b->key)][b->eip % JUMP_CACHE_ENTRIES];
 }
 
-static void flush_log(struct bt *bt, unsigned user, unsigned global)
-{
+static void flush_log(struct bt *bt, unsigned user, unsigned global) {
     const uint32_t *log = bt->jump_log[user][global];
 
     for (uint32_t k = 0; k < bt->jump_log_count[user][global]; k++)
@@ -20,8 +18,7 @@ static void flush_log(struct bt *bt, unsigned user, unsigned global)
     bt->jump_log_count[user][global] = 0;
 }
 
-void jumpcache_fill(struct bt *bt, const struct block *b)
-{
+void jumpcache_fill(struct bt *bt, const struct block *b) {
     unsigned user = key_user(b->key), global = (b->key & KEY_GLOBAL) != 0;
 
     if (bt->jump_log_count[user][global] == JUMP_LOG)
@@ -30,16 +27,14 @@ void jumpcache_fill(struct bt *bt, const struct block *b)
     *entry_of(bt, b) = (struct jump_entry){.minus_eip = 0u - b->eip, .host = b->host};
 }
 
-void jumpcache_drop(struct bt *bt, const struct block *b)
-{
+void jumpcache_drop(struct bt *bt, const struct block *b) {
     struct jump_entry *e = entry_of(bt, b);
 
     if (e->host == b->host)
         *e = (struct jump_entry){0, 0};
 }
 
-void jumpcache_flush(struct bt *bt, bool everything)
-{
+void jumpcache_flush(struct bt *bt, bool everything) {
     for (unsigned user = 0; user < 2; user++) {
         flush_log(bt, user, 0);
         if (everything)
@@ -47,8 +42,7 @@ void jumpcache_flush(struct bt *bt, bool everything)
     }
 }
 
-void jumpcache_use(struct bt *bt, uint32_t key)
-{
+void jumpcache_use(struct bt *bt, uint32_t key) {
     unsigned user = key_user(key);
 
     key &= ~(KEY_GLOBAL | KEY_SINGLE); /* neither changes what an entry may lead to */

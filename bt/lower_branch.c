@@ -8,22 +8,19 @@
 #include "bt/translation.h"
 #include "mmu/mmu.h"
 
-static uint32_t relative_target(const struct translation *t, const struct insn *i)
-{
+static uint32_t relative_target(const struct translation *t, const struct insn *i) {
     uint32_t target = t->next_eip + i->imm;
 
     return i->opsize == 2 ? target & 0xffff : target;
 }
 
 /* A code segment with a limit: the target has to be checked before anything changes. */
-static bool target_needs_check(const struct translation *t)
-{
+static bool target_needs_check(const struct translation *t) {
     return t->block->cs_limit != UINT32_MAX;
 }
 
 /* #GP(0) unless the offset in R8 is within the code segment (SDM vol. 2, JMP). */
-static void emit_target_check(struct translation *t)
-{
+static void emit_target_check(struct translation *t) {
     if (!target_needs_check(t))
         return;
     emit_mov_ri(&t->e, R9, SEGMENT_CODE_TARGET);
@@ -32,29 +29,25 @@ static void emit_target_check(struct translation *t)
 }
 
 /* The same for a direct target. False: it is beyond, the fault has been emitted. */
-static bool direct_target_ok(struct translation *t, uint32_t target)
-{
+static bool direct_target_ok(struct translation *t, uint32_t target) {
     if (target <= t->block->cs_limit)
         return true;
     exit_callout(t, callout_gp, 0);
     return false;
 }
 
-static void poll_if_backward(struct translation *t, uint32_t target)
-{
+static void poll_if_backward(struct translation *t, uint32_t target) {
     if (target <= t->eip)
         exit_poll(t);
 }
 
-static void emit_goto(struct translation *t, uint32_t target)
-{
+static void emit_goto(struct translation *t, uint32_t target) {
     exit_direct(t, target, emit_jmp(&t->e));
     t->ended = true;
 }
 
 /* Loads an r/m operand (a near branch target) into R8, zero-extended. */
-static void load_target(struct translation *t, const struct insn *i)
-{
+static void load_target(struct translation *t, const struct insn *i) {
     unsigned size = i->stack_size;
 
     if (i->mem.present) {
@@ -68,13 +61,11 @@ static void load_target(struct translation *t, const struct insn *i)
 }
 
 /* FF /3, FF /5 and the direct far forms go to the VMM. */
-static bool lower_far(struct translation *t, const struct insn *i, callout_fn fn)
-{
+static bool lower_far(struct translation *t, const struct insn *i, callout_fn fn) {
     if (i->far_ptr) {
         emit_store_imm(&t->e, MOP_VCPU(val), i->imm2 & 0xffff);
         exit_callout(t, fn, (uint64_t)i->imm << 32 | (uint64_t)i->opsize << 12);
-    } else if (i->map == MAP_PRIMARY && i->opcode == 0xff && (i->modrm_reg & 1) &&
-               i->mem.present) {
+    } else if (i->map == MAP_PRIMARY && i->opcode == 0xff && (i->modrm_reg & 1) && i->mem.present) {
         exit_callout(t, fn, lower_callout_arg(t, i));
     } else {
         return false;
@@ -83,8 +74,7 @@ static bool lower_far(struct translation *t, const struct insn *i, callout_fn fn
     return true;
 }
 
-void lower_jmp(struct translation *t, const struct insn *i)
-{
+void lower_jmp(struct translation *t, const struct insn *i) {
     if (lower_far(t, i, callout_jmp_far))
         return;
     if (i->relative) {
@@ -100,8 +90,7 @@ void lower_jmp(struct translation *t, const struct insn *i)
     exit_indirect(t);
 }
 
-void lower_jcc(struct translation *t, const struct insn *i)
-{
+void lower_jcc(struct translation *t, const struct insn *i) {
     uint32_t target = relative_target(t, i);
 
     poll_if_backward(t, target);
@@ -116,8 +105,7 @@ void lower_jcc(struct translation *t, const struct insn *i)
 }
 
 /* LOOP, LOOPE, LOOPNE, JCXZ, JECXZ: the count decrements without touching flags. */
-void lower_loop(struct translation *t, const struct insn *i)
-{
+void lower_loop(struct translation *t, const struct insn *i) {
     struct emit *e = &t->e;
     uint32_t target = relative_target(t, i);
     bool count16 = i->mem.adsize == 2;
@@ -166,8 +154,7 @@ void lower_loop(struct translation *t, const struct insn *i)
     emit_goto(t, t->next_eip);
 }
 
-void lower_call(struct translation *t, const struct insn *i)
-{
+void lower_call(struct translation *t, const struct insn *i) {
     if (lower_far(t, i, callout_call_far))
         return;
     t->incomplete = true;
@@ -190,8 +177,8 @@ void lower_call(struct translation *t, const struct insn *i)
 }
 
 /* aux: size | bytes to release << 4. The return address goes to R8. */
-static void use_ret(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux)
-{
+static void use_ret(struct translation *t, const struct insn *i, const struct mop *m,
+                    unsigned aux) {
     int32_t delta = (int32_t)((aux & 15) + (aux >> 4));
 
     ((aux & 15) == 4 ? use_load32 : use_load16)(t, i, m, R8);
@@ -204,8 +191,7 @@ static void use_ret(struct translation *t, const struct insn *i, const struct mo
     }
 }
 
-void lower_ret(struct translation *t, const struct insn *i)
-{
+void lower_ret(struct translation *t, const struct insn *i) {
     if (i->opcode == 0xca || i->opcode == 0xcb) {
         uint64_t bytes = i->opcode == 0xca ? i->imm & 0xffff : 0;
         exit_callout(t, callout_ret_far, bytes << 32 | (uint64_t)i->opsize << 12);

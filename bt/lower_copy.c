@@ -7,8 +7,7 @@
 #include "mmu/mmu.h"
 
 /* One-byte forms that 64-bit mode took away, in their ModRM forms. */
-static unsigned opcode_for_64(const struct insn *i)
-{
+static unsigned opcode_for_64(const struct insn *i) {
     if (i->map != MAP_PRIMARY)
         return i->opcode;
     if (i->opcode == 0x82) /* alias of 80 */
@@ -16,13 +15,11 @@ static unsigned opcode_for_64(const struct insn *i)
     return i->opcode;
 }
 
-static bool is_inc_dec_short(const struct insn *i)
-{
+static bool is_inc_dec_short(const struct insn *i) {
     return i->map == MAP_PRIMARY && i->opcode >= 0x40 && i->opcode <= 0x4f;
 }
 
-static void emit_prefixes(struct emit *e, const struct insn *i)
-{
+static void emit_prefixes(struct emit *e, const struct insn *i) {
     if (i->lock)
         emit_u8(e, 0xf0);
     if (i->prefix_66)
@@ -33,8 +30,7 @@ static void emit_prefixes(struct emit *e, const struct insn *i)
         emit_u8(e, 0xf3);
 }
 
-static void emit_map(struct emit *e, const struct insn *i)
-{
+static void emit_map(struct emit *e, const struct insn *i) {
     if (i->map != MAP_PRIMARY)
         emit_u8(e, 0x0f);
     if (i->map == MAP_0F38)
@@ -43,20 +39,17 @@ static void emit_map(struct emit *e, const struct insn *i)
         emit_u8(e, 0x3a);
 }
 
-static void emit_immediate(struct emit *e, const struct insn *i)
-{
+static void emit_immediate(struct emit *e, const struct insn *i) {
     for (unsigned k = 0; k < i->imm_size; k++)
         emit_u8(e, i->imm >> (8 * k) & 0xff);
 }
 
 /* ModRM.reg as a host register number. */
-static int reg_field(const struct insn *i)
-{
+static int reg_field(const struct insn *i) {
     return i->reg_kind == KIND_GPR ? reg_of_gpr(i->modrm_reg) : i->modrm_reg;
 }
 
-static void emit_with_mem(struct emit *e, const struct insn *i, const struct mop *m)
-{
+static void emit_with_mem(struct emit *e, const struct insn *i, const struct mop *m) {
     int reg = reg_field(i);
     unsigned rex = (reg >= 8 ? 4u : 0u) | (m->index >= 8 ? 2u : 0u) | (m->base >= 8 ? 1u : 0u);
 
@@ -73,14 +66,12 @@ static void emit_with_mem(struct emit *e, const struct insn *i, const struct mop
     emit_immediate(e, i);
 }
 
-static bool needs_rex(const struct insn *i, const struct mop *m)
-{
+static bool needs_rex(const struct insn *i, const struct mop *m) {
     return reg_field(i) >= 8 || m->index >= 8 || m->base >= 8;
 }
 
 static void use_copy(struct translation *t, const struct insn *i, const struct mop *m,
-                     unsigned aux)
-{
+                     unsigned aux) {
     struct emit *e = &t->e;
 
     (void)aux;
@@ -102,8 +93,7 @@ static void use_copy(struct translation *t, const struct insn *i, const struct m
     emit_with_mem(e, i, m);
 }
 
-static void emit_registers_only(struct emit *e, const struct insn *i)
-{
+static void emit_registers_only(struct emit *e, const struct insn *i) {
     unsigned rex = 0;
 
     emit_prefixes(e, i);
@@ -128,8 +118,7 @@ static void emit_registers_only(struct emit *e, const struct insn *i)
  * A byte register AH..BH beside ESP (MOVZX ESP, AH): the pair cannot be encoded. Rare enough to
  * swap the halves around it. The other operand is a full register, never the byte's own.
  */
-static bool byte_beside_esp(const struct insn *i)
-{
+static bool byte_beside_esp(const struct insn *i) {
     bool high = (i->rm_kind == KIND_GPR8 && i->modrm_rm >= 4) ||
                 (i->reg_kind == KIND_GPR8 && i->modrm_reg >= 4);
     bool esp = (i->rm_kind == KIND_GPR && i->modrm_rm == ESP) ||
@@ -137,14 +126,12 @@ static bool byte_beside_esp(const struct insn *i)
     return high && esp && i->has_modrm;
 }
 
-static void emit_swap_halves(struct emit *e, unsigned low)
-{
+static void emit_swap_halves(struct emit *e, unsigned low) {
     emit_u8(e, 0x86); /* xchg low, high */
     emit_u8(e, 0xc0u | (low + 4) << 3 | low);
 }
 
-void lower_copy(struct translation *t, const struct insn *i)
-{
+void lower_copy(struct translation *t, const struct insn *i) {
     struct emit *e = &t->e;
 
     if (i->mem.present) {
@@ -171,8 +158,7 @@ void lower_copy(struct translation *t, const struct insn *i)
     emit_registers_only(e, i);
 }
 
-void lower_nop(struct translation *t, const struct insn *i)
-{
+void lower_nop(struct translation *t, const struct insn *i) {
     (void)t;
     (void)i;
 }

@@ -7,29 +7,25 @@
 #include "mmu/mmu.h"
 
 static void use_accumulator_load(struct translation *t, const struct insn *i, const struct mop *m,
-                                 unsigned aux)
-{
+                                 unsigned aux) {
     (void)i;
     emit_op_mem(&t->e, aux == 2 ? OP_16 : 0, aux == 1 ? 0x8a : 0x8b, RAX, m);
 }
 
 static void use_accumulator_store(struct translation *t, const struct insn *i, const struct mop *m,
-                                  unsigned aux)
-{
+                                  unsigned aux) {
     (void)i;
     emit_op_mem(&t->e, aux == 2 ? OP_16 : 0, aux == 1 ? 0x88 : 0x89, RAX, m);
 }
 
 /* A0-A3: in 64-bit mode their address would be eight bytes. */
-static void lower_moffs(struct translation *t, const struct insn *i)
-{
+static void lower_moffs(struct translation *t, const struct insn *i) {
     operand_access_mem(t, i, i->opcode < 0xa2 ? use_accumulator_load : use_accumulator_store,
                        i->mem.size);
 }
 
 /* MOV r/m, Sreg: 16 bits to memory; a 32-bit register is zero-extended. */
-static void lower_mov_from_sreg(struct translation *t, const struct insn *i)
-{
+static void lower_mov_from_sreg(struct translation *t, const struct insn *i) {
     struct mop sel = mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, seg) +
                                                   sizeof(struct seg) * i->modrm_reg +
                                                   offsetof(struct seg, sel)));
@@ -47,8 +43,7 @@ static void lower_mov_from_sreg(struct translation *t, const struct insn *i)
         emit_op_mem(&t->e, 0, 0x0fb7, dst, &sel);
 }
 
-static void lower_mov_to_sreg(struct translation *t, const struct insn *i)
-{
+static void lower_mov_to_sreg(struct translation *t, const struct insn *i) {
     if (i->modrm_reg == SEG_CS) {
         exit_callout(t, callout_ud, 0);
         t->ended = true;
@@ -64,8 +59,7 @@ static void lower_mov_to_sreg(struct translation *t, const struct insn *i)
     exit_callout(t, callout_mov_to_sreg, i->modrm_reg);
 }
 
-void lower_mov(struct translation *t, const struct insn *i)
-{
+void lower_mov(struct translation *t, const struct insn *i) {
     unsigned arg = i->modrm_reg | (unsigned)i->modrm_rm << 4;
 
     if (i->map == MAP_PRIMARY && i->opcode >= 0xa0 && i->opcode <= 0xa3)
@@ -86,8 +80,7 @@ void lower_mov(struct translation *t, const struct insn *i)
         lower_copy(t, i);
 }
 
-void lower_lea(struct translation *t, const struct insn *i)
-{
+void lower_lea(struct translation *t, const struct insn *i) {
     struct ea a = ea_of(i);
     int dst = reg_of_gpr(i->modrm_reg);
 
@@ -100,16 +93,14 @@ void lower_lea(struct translation *t, const struct insn *i)
 }
 
 static void use_load_al(struct translation *t, const struct insn *i, const struct mop *m,
-                        unsigned aux)
-{
+                        unsigned aux) {
     (void)i;
     (void)aux;
     emit_op_mem(&t->e, 0, 0x8a, RAX, m);
 }
 
 /* XLAT: AL = [EBX + AL] */
-void lower_xlat(struct translation *t, const struct insn *i)
-{
+void lower_xlat(struct translation *t, const struct insn *i) {
     struct ea a = {.base = R8, .index = REG_NONE, .adsize = i->mem.adsize};
 
     emit_op_reg(&t->e, 0, 0x0fb6, R8, RAX);
@@ -118,8 +109,7 @@ void lower_xlat(struct translation *t, const struct insn *i)
 }
 
 /* SALC: AL = CF ? FFh : 0, flags unchanged. SBB AL, AL would change them. */
-void lower_salc(struct translation *t, const struct insn *i)
-{
+void lower_salc(struct translation *t, const struct insn *i) {
     struct emit *e = &t->e;
 
     (void)i;
@@ -133,8 +123,7 @@ void lower_salc(struct translation *t, const struct insn *i)
 
 /* The store goes to [(E)DI] with no way to name another register: lend RDI for the pointer. */
 static void use_maskmov(struct translation *t, const struct insn *i, const struct mop *m,
-                        unsigned aux)
-{
+                        unsigned aux) {
     struct emit *e = &t->e;
     unsigned modrm = 0xc0u | (unsigned)i->modrm_reg << 3 | i->modrm_rm;
 
@@ -155,8 +144,7 @@ static void use_maskmov(struct translation *t, const struct insn *i, const struc
         emit_mov64_rr(e, RDI, R10);
 }
 
-void lower_maskmov(struct translation *t, const struct insn *i)
-{
+void lower_maskmov(struct translation *t, const struct insn *i) {
     struct ea a = ea_reg(RDI, 0, i->mem.adsize);
     unsigned size = i->prefix_66 ? 16 : 8;
 
@@ -167,8 +155,7 @@ void lower_maskmov(struct translation *t, const struct insn *i)
 }
 
 /* CLFLUSH: the caches are coherent; only the operand's faults remain. */
-void lower_clflush(struct translation *t, const struct insn *i)
-{
+void lower_clflush(struct translation *t, const struct insn *i) {
     struct ea a = ea_of(i);
 
     operand_access(t, i, &a, i->mem.seg, 1, MMU_R, use_load8, R8);

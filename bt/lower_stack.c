@@ -6,14 +6,12 @@
 #include "bt/translation.h"
 #include "mmu/mmu.h"
 
-static unsigned stack_adsize(const struct translation *t)
-{
+static unsigned stack_adsize(const struct translation *t) {
     return t->key & KEY_STACK32 ? 4 : 2;
 }
 
 /* ESP += delta, flags untouched. */
-static void emit_adjust_esp(struct translation *t, int32_t delta)
-{
+static void emit_adjust_esp(struct translation *t, int32_t delta) {
     struct emit *e = &t->e;
 
     if (t->key & KEY_STACK32) {
@@ -24,14 +22,12 @@ static void emit_adjust_esp(struct translation *t, int32_t delta)
     }
 }
 
-
 enum { PUSH_REG, PUSH_IMM, PUSH_RETURN, PUSH_SCRATCH };
 
 #define PUSH_AUX(kind, size, reg) ((unsigned)(kind) << 8 | (unsigned)(size) << 4 | (unsigned)(reg))
 
 static void use_push(struct translation *t, const struct insn *i, const struct mop *m,
-                     unsigned aux)
-{
+                     unsigned aux) {
     unsigned kind = aux >> 8, size = aux >> 4 & 15, op16 = size == 2 ? OP_16 : 0;
 
     if (kind == PUSH_SCRATCH) {
@@ -51,30 +47,26 @@ static void use_push(struct translation *t, const struct insn *i, const struct m
     emit_adjust_esp(t, -(int32_t)size);
 }
 
-static void push(struct translation *t, const struct insn *i, unsigned kind, unsigned size, int reg)
-{
+static void push(struct translation *t, const struct insn *i, unsigned kind, unsigned size,
+                 int reg) {
     struct ea a = ea_reg(REG_GUEST_ESP, -(int32_t)size, stack_adsize(t));
 
     operand_access(t, i, &a, SEG_SS, size, MMU_W, use_push, PUSH_AUX(kind, size, reg));
 }
 
-void lower_push_reg(struct translation *t, const struct insn *i, int src, unsigned size)
-{
+void lower_push_reg(struct translation *t, const struct insn *i, int src, unsigned size) {
     push(t, i, PUSH_REG, size, src);
 }
 
-void lower_push_scratch(struct translation *t, const struct insn *i, unsigned size)
-{
+void lower_push_scratch(struct translation *t, const struct insn *i, unsigned size) {
     push(t, i, PUSH_SCRATCH, size, 0);
 }
 
-void lower_push_return(struct translation *t, const struct insn *i, unsigned size)
-{
+void lower_push_return(struct translation *t, const struct insn *i, unsigned size) {
     push(t, i, PUSH_RETURN, size, 0);
 }
 
-void lower_push(struct translation *t, const struct insn *i)
-{
+void lower_push(struct translation *t, const struct insn *i) {
     struct emit *e = &t->e;
     unsigned size = i->stack_size;
 
@@ -91,9 +83,9 @@ void lower_push(struct translation *t, const struct insn *i)
         push(t, i, PUSH_IMM, size, 0);
     } else {
         unsigned sreg = i->opcode >> 3 & 7; /* 06 0E 16 1E, 0F A0, 0F A8 */
-        struct mop sel = mop_base(REG_VCPU,
-                                  (int32_t)(offsetof(struct vcpu, seg) + sizeof(struct seg) * sreg +
-                                            offsetof(struct seg, sel)));
+        struct mop sel =
+            mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, seg) + sizeof(struct seg) * sreg +
+                                         offsetof(struct seg, sel)));
         emit_op_mem(e, 0, 0x0fb7, R8, &sel);
         emit_store(e, MOP_VCPU(scratch), R8);
         lower_push_scratch(t, i, size);
@@ -101,8 +93,8 @@ void lower_push(struct translation *t, const struct insn *i)
 }
 
 /* Loads the top of stack into a host register and moves ESP. aux: register | size << 4. */
-static void use_pop(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux)
-{
+static void use_pop(struct translation *t, const struct insn *i, const struct mop *m,
+                    unsigned aux) {
     int dst = (int)(aux & 15);
     unsigned size = aux >> 4;
 
@@ -127,14 +119,12 @@ static void use_pop(struct translation *t, const struct insn *i, const struct mo
 
 /* POP m: aux is the size; the store first, ESP after it. */
 static void use_pop_store(struct translation *t, const struct insn *i, const struct mop *m,
-                          unsigned aux)
-{
+                          unsigned aux) {
     use_store_scratch(t, i, m, aux);
     emit_adjust_esp(t, (int32_t)aux);
 }
 
-void lower_pop(struct translation *t, const struct insn *i)
-{
+void lower_pop(struct translation *t, const struct insn *i) {
     unsigned size = i->stack_size;
     struct ea top = ea_reg(REG_GUEST_ESP, 0, stack_adsize(t));
 
@@ -158,8 +148,7 @@ void lower_pop(struct translation *t, const struct insn *i)
 
 /* aux: operand size. The old EBP's value comes from [EBP]; ESP = EBP + size. */
 static void use_leave(struct translation *t, const struct insn *i, const struct mop *m,
-                      unsigned aux)
-{
+                      unsigned aux) {
     struct emit *e = &t->e;
 
     (aux == 4 ? use_load32 : use_load16)(t, i, m, R9);
@@ -175,8 +164,7 @@ static void use_leave(struct translation *t, const struct insn *i, const struct 
         emit_op_reg(e, OP_16, 0x89, R9, RBP);
 }
 
-void lower_leave(struct translation *t, const struct insn *i)
-{
+void lower_leave(struct translation *t, const struct insn *i) {
     struct ea a = ea_reg(RBP, 0, stack_adsize(t));
 
     operand_access(t, i, &a, SEG_SS, i->stack_size, MMU_R, use_leave, i->stack_size);
@@ -186,8 +174,7 @@ void lower_leave(struct translation *t, const struct insn *i)
  * PUSHF: live flags + pushf_fixed (system flags, less what is constant in the host's) + IF.
  * In virtual-8086 mode IOPL decides: the VMM does it.
  */
-void lower_pushf(struct translation *t, const struct insn *i)
-{
+void lower_pushf(struct translation *t, const struct insn *i) {
     struct emit *e = &t->e;
 
     if (t->key & KEY_REAL) {

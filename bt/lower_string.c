@@ -15,8 +15,7 @@ struct string_op {
     unsigned uses;
 };
 
-static struct string_op string_op(const struct insn *i)
-{
+static struct string_op string_op(const struct insn *i) {
     switch (i->opcode & 0xfe) {
     case 0xa4:
         return (struct string_op){callout_movs, STRING_SI | STRING_DI};
@@ -31,21 +30,18 @@ static struct string_op string_op(const struct insn *i)
     }
 }
 
-static void emit_pointer(struct translation *t, int reg)
-{
+static void emit_pointer(struct translation *t, int reg) {
     emit_lea64(&t->e, reg, (struct mop){.base = (int8_t)reg, .index = R8});
 }
 
-void lower_string(struct translation *t, const struct insn *i)
-{
+void lower_string(struct translation *t, const struct insn *i) {
     struct emit *e = &t->e;
     struct string_op op = string_op(i);
     bool si_flat = i->mem.seg < SEG_FS && (t->key & KEY_FLAT(i->mem.seg));
     bool flat = (!(op.uses & STRING_SI) || si_flat) &&
                 (!(op.uses & STRING_DI) || (t->key & KEY_FLAT(SEG_ES)));
 
-    if (t->checked || !flat || i->mem.adsize != 4 || translation_single(t) ||
-        t->key & KEY_ALIGN) {
+    if (t->checked || !flat || i->mem.adsize != 4 || translation_single(t) || t->key & KEY_ALIGN) {
         exit_callout(t, op.checked, lower_callout_arg(t, i));
         return;
     }
@@ -62,7 +58,8 @@ void lower_string(struct translation *t, const struct insn *i)
     if (i->rep != CO_REP_NONE)
         emit_u8(e, i->rep == CO_REP_NE ? 0xf2 : 0xf3);
     emit_u8(e, i->opcode);
-    /* a kick may leave here, too: the instruction is complete, only the pointers are not cut back */
+    /* a kick may leave here, too: the instruction is complete, only the pointers are not cut back
+     */
     translation_mark(t, t->next_eip, FIX_STRING);
     if (op.uses & STRING_SI)
         emit_mov_rr(e, RSI, RSI);

@@ -5,12 +5,11 @@
 #include "bt/translation.h"
 
 /* Callouts behind which no instruction of the block can follow. */
-static bool always_leaves(callout_fn fn)
-{
+static bool always_leaves(callout_fn fn) {
     static const callout_fn leaving[] = {
-        callout_iret,     callout_int_n, callout_int3, callout_int1,      callout_sysenter,
-        callout_sysexit,  callout_hlt,   callout_ud,   callout_undefined, callout_nm,
-        callout_gp,
+        callout_iret,      callout_int_n,   callout_int3, callout_int1,
+        callout_sysenter,  callout_sysexit, callout_hlt,  callout_ud,
+        callout_undefined, callout_nm,      callout_gp,
     };
     for (unsigned k = 0; k < sizeof leaving / sizeof leaving[0]; k++)
         if (leaving[k] == fn)
@@ -19,22 +18,19 @@ static bool always_leaves(callout_fn fn)
 }
 
 /* String, IN/OUT and INS/OUTS forms carry "byte or not" in the opcode's low bit. */
-static bool width_in_opcode(const struct insn *i)
-{
-    return i->map == MAP_PRIMARY && ((i->opcode >= 0xa4 && i->opcode <= 0xaf) ||
-                                     (i->opcode >= 0xe4 && i->opcode <= 0xef) ||
-                                     (i->opcode >= 0x6c && i->opcode <= 0x6f));
+static bool width_in_opcode(const struct insn *i) {
+    return i->map == MAP_PRIMARY &&
+           ((i->opcode >= 0xa4 && i->opcode <= 0xaf) || (i->opcode >= 0xe4 && i->opcode <= 0xef) ||
+            (i->opcode >= 0x6c && i->opcode <= 0x6f));
 }
 
-static unsigned far_pointer_sreg(const struct insn *i)
-{
+static unsigned far_pointer_sreg(const struct insn *i) {
     if (i->map == MAP_PRIMARY)
         return i->opcode == 0xc4 ? SEG_ES : SEG_DS;
     return i->opcode == 0xb2 ? SEG_SS : i->opcode == 0xb4 ? SEG_FS : SEG_GS;
 }
 
-uint64_t lower_callout_arg(struct translation *t, const struct insn *i)
-{
+uint64_t lower_callout_arg(struct translation *t, const struct insn *i) {
     unsigned opsize = width_in_opcode(i) && !(i->opcode & 1) ? 1 : i->opsize;
     uint64_t arg = (uint64_t)(i->modrm_reg & 15u) | (uint64_t)i->mem.seg << 9 |
                    (uint64_t)(opsize & 15u) << 12 | (uint64_t)(i->mem.adsize & 15u) << 16 |
@@ -59,20 +55,17 @@ uint64_t lower_callout_arg(struct translation *t, const struct insn *i)
     return arg;
 }
 
-void lower_callout(struct translation *t, const struct insn *i)
-{
+void lower_callout(struct translation *t, const struct insn *i) {
     exit_callout(t, i->row->callout, lower_callout_arg(t, i));
     if (always_leaves(i->row->callout))
         t->ended = true;
 }
 
-static bool inline_if(const struct translation *t)
-{
+static bool inline_if(const struct translation *t) {
     return (t->key & KEY_CPL) == 0 && !(t->key & KEY_REAL) && !translation_single(t);
 }
 
-void lower_cli(struct translation *t, const struct insn *i)
-{
+void lower_cli(struct translation *t, const struct insn *i) {
     if (inline_if(t))
         emit_store_imm(&t->e, MOP_VCPU(ifl), 0);
     else
@@ -81,8 +74,7 @@ void lower_cli(struct translation *t, const struct insn *i)
 
 /* R13 is reloaded so that an interrupt that waited for IF is seen; not before the next instruction
  * is done (SDM vol. 2, STI): the poll comes behind it. */
-void lower_sti(struct translation *t, const struct insn *i)
-{
+void lower_sti(struct translation *t, const struct insn *i) {
     if (!inline_if(t)) {
         exit_callout(t, callout_sti, lower_callout_arg(t, i));
         return;

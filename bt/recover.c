@@ -3,8 +3,7 @@
  */
 #include "bt/bt_priv.h"
 
-bool recover_at(struct bt *bt, uint32_t offset, struct recovered *out)
-{
+bool recover_at(struct bt *bt, uint32_t offset, struct recovered *out) {
     struct block *b = block_at(bt, offset);
     const struct side_entry *sides;
     const struct side_entry *at = NULL;

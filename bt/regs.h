@@ -35,14 +35,13 @@ enum host_reg {
     REG_NONE = -1
 };
 
-#define REG_GUEST_ESP R12
+#define REG_GUEST_ESP  R12
 #define REG_JUMP_CACHE R13
-#define REG_TC R14
-#define REG_VCPU R15
+#define REG_TC         R14
+#define REG_VCPU       R15
 
 /* Host register of guest GPR n (EAX..EDI). */
-static inline int reg_of_gpr(unsigned n)
-{
+static inline int reg_of_gpr(unsigned n) {
     return n == 4 ? REG_GUEST_ESP : (int)n;
 }
 

@@ -8,8 +8,7 @@
 #include "bt/bt_priv.h"
 #include "vmm/debug_trap.h"
 
-bool single_begin(struct vcpu *v, bool resume)
-{
+bool single_begin(struct vcpu *v, bool resume) {
     /* a load of SS suppresses a breakpoint on the next instruction as RF does */
     if (debug_armed(v) && !resume && v->shadow != SHADOW_MOV_SS) {
         uint32_t hits = debug_code_hits(v, v->seg[SEG_CS].base + v->eip);
@@ -24,8 +23,7 @@ bool single_begin(struct vcpu *v, bool resume)
     return true;
 }
 
-void single_end(struct vcpu *v, bool resume, unsigned shadow_before)
-{
+void single_end(struct vcpu *v, bool resume, unsigned shadow_before) {
     if (v->exc.pending)
         return; /* the instruction is as if it had not begun */
     if (v->not_run) {

@@ -1,20 +1,18 @@
 /*
- * Room for translations. The cache is a ring: blocks are laid down in order, and when the head meets
- * the oldest ones they are killed. A guest can therefore make the VMM translate again and again, but
- * not hold more than the cache.
+ * Room for translations. The cache is a ring: blocks are laid down in order, and when the head
+ * meets the oldest ones they are killed. A guest can therefore make the VMM translate again and
+ * again, but not hold more than the cache.
  *
  *      thunks | ... free ... | tail: oldest ... newest | head: next block | ... free ...
  */
 #include "bt/bt_priv.h"
 
 /* Block 0 is never used. */
-static uint32_t ring_next(uint32_t n)
-{
+static uint32_t ring_next(uint32_t n) {
     return n + 1 == BLOCKS ? 0 : n + 1;
 }
 
-static void drop_oldest(struct bt *bt)
-{
+static void drop_oldest(struct bt *bt) {
     block_kill(bt, &bt->blocks[bt->block_tail]);
     bt->block_tail = ring_next(bt->block_tail);
     if (bt->block_tail == 0)
@@ -22,13 +20,11 @@ static void drop_oldest(struct bt *bt)
     bt->stats.flushes++;
 }
 
-static bool ring_empty(const struct bt *bt)
-{
+static bool ring_empty(const struct bt *bt) {
     return bt->block_tail == bt->block_head;
 }
 
-struct block *tcache_reserve(struct bt *bt)
-{
+struct block *tcache_reserve(struct bt *bt) {
     uint32_t next;
 
     if (bt->head + BLOCK_MAX_HOST_BYTES > bt->code.size) {
@@ -48,8 +44,7 @@ struct block *tcache_reserve(struct bt *bt)
     return &bt->blocks[bt->block_head];
 }
 
-void tcache_commit(struct bt *bt, struct block *b, uint32_t bytes)
-{
+void tcache_commit(struct bt *bt, struct block *b, uint32_t bytes) {
     (void)b;
     bt->head += (bytes + 15) & ~15u;
     bt->block_head = ring_next(bt->block_head);
@@ -59,8 +54,7 @@ void tcache_commit(struct bt *bt, struct block *b, uint32_t bytes)
         bt->stats.cache_used = bt->head;
 }
 
-void tcache_flush(struct bt *bt)
-{
+void tcache_flush(struct bt *bt) {
     while (!ring_empty(bt))
         drop_oldest(bt);
 }

@@ -6,8 +6,7 @@
 #include "bt/translation.h"
 #include "mmu/mmu.h"
 
-void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix)
-{
+void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix) {
     uint32_t at = (uint32_t)(t->e.p - t->e.start);
 
     if (t->side_count == sizeof t->bt->sides / sizeof t->bt->sides[0] || at > UINT16_MAX) {
@@ -25,14 +24,12 @@ struct fetch {
     unsigned first_page; /* of them on the first page */
 };
 
-static unsigned page_rest(gla_t gla)
-{
+static unsigned page_rest(gla_t gla) {
     return PAGE_SIZE - (gla & ~PAGE_MASK);
 }
 
 /* Adds the bytes behind the page end. False: fault pending. */
-static bool fetch_second_page(struct translation *t, gla_t gla, struct fetch *f)
-{
+static bool fetch_second_page(struct translation *t, gla_t gla, struct fetch *f) {
     struct vcpu *v = t->v;
     gla_t next = (gla & PAGE_MASK) + PAGE_SIZE;
     const uint8_t *hva;
@@ -46,8 +43,7 @@ static bool fetch_second_page(struct translation *t, gla_t gla, struct fetch *f)
     return true;
 }
 
-static bool gate_class(struct translation *t, const struct insn *i)
-{
+static bool gate_class(struct translation *t, const struct insn *i) {
     uint32_t key = t->key;
     callout_fn fault = NULL;
 
@@ -77,8 +73,7 @@ static bool gate_class(struct translation *t, const struct insn *i)
     return false;
 }
 
-static void lower_one(struct translation *t, const struct insn *i)
-{
+static void lower_one(struct translation *t, const struct insn *i) {
     t->hinted = hint_get(t->bt, t->block->gla + (t->eip - t->block->eip));
     t->checked = !(t->key & KEY_DIRECT) || t->hinted;
     t->incomplete = false;
@@ -87,8 +82,7 @@ static void lower_one(struct translation *t, const struct insn *i)
 }
 
 /* An instruction that raises a fault whatever the state. */
-static void lower_fault(struct translation *t, enum insn_status status)
-{
+static void lower_fault(struct translation *t, enum insn_status status) {
     exit_callout(t, status == INSN_TOO_LONG ? callout_gp : callout_undefined, 0);
     t->ended = true;
 }
@@ -96,8 +90,7 @@ static void lower_fault(struct translation *t, enum insn_status status)
 /* Decodes the instruction at t->eip. The first of a block may reach into the second page.
  * False: stop before it (a fault is pending when it was the first). */
 static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned index,
-                      struct insn *out, enum insn_status *status)
-{
+                      struct insn *out, enum insn_status *status) {
     struct vcpu *v = t->v;
     gla_t gla = t->block->gla + (t->eip - t->block->eip);
     uint32_t limit = t->block->cs_limit;
@@ -111,14 +104,15 @@ static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned
     }
     f.n = f.first_page = room < 15 ? room : 15;
     memcpy(f.bytes, page_bytes + (gla & ~PAGE_MASK), f.n);
-    *status = insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, f.n, out);
+    *status =
+        insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, f.n, out);
     if (*status == INSN_PARTIAL && f.n < 15) {
         if (index != 0)
             return false;
         if (!fetch_second_page(t, gla, &f))
             return false;
-        *status = insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, 15,
-                              out);
+        *status =
+            insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, 15, out);
     }
     if (*status == INSN_PARTIAL)
         *status = INSN_TOO_LONG;
@@ -134,16 +128,14 @@ static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned
     return true;
 }
 
-static bool page_left(const struct translation *t)
-{
+static bool page_left(const struct translation *t) {
     const struct block *b = t->block;
 
     return ((b->gla + (t->eip - b->eip)) & PAGE_MASK) != (b->gla & PAGE_MASK);
 }
 
 /* Emits instructions until the block ends. False: fault pending, nothing to run. */
-static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned max_insns)
-{
+static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned max_insns) {
     struct bt *bt = t->bt;
     unsigned n = 0;
 
@@ -181,8 +173,7 @@ static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned
     return true;
 }
 
-static void finish(struct translation *t)
-{
+static void finish(struct translation *t) {
     struct bt *bt = t->bt;
     struct block *b = t->block;
     uint32_t size;
@@ -198,8 +189,7 @@ static void finish(struct translation *t)
     memcpy(bt_rw(bt, b->side), bt->sides, t->side_count * sizeof(struct side_entry));
 }
 
-struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key)
-{
+struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key) {
     struct translation t = {.bt = bt, .v = v};
     const struct seg *cs = &v->seg[SEG_CS];
     const uint8_t *hva;

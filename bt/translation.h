@@ -30,9 +30,9 @@ struct slow_path {
     uint32_t eip, next_eip;
     uint16_t size;
     uint8_t access;
-    bool incomplete;   /* more of the instruction follows: CALL after its push */
-    uint8_t *branch;   /* displacement of the branch here */
-    uint8_t *resume;   /* where the fast path goes on */
+    bool incomplete; /* more of the instruction follows: CALL after its push */
+    uint8_t *branch; /* displacement of the branch here */
+    uint8_t *resume; /* where the fast path goes on */
 };
 
 struct pending_exit {
@@ -60,15 +60,15 @@ struct translation {
     struct pending_exit exits[BLOCK_EXITS];
 };
 
-static inline bool translation_single(const struct translation *t)
-{
+static inline bool translation_single(const struct translation *t) {
     return (t->key & KEY_SINGLE) != 0;
 }
 
 /* From here on host code belongs to guest EIP `eip`. */
 void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix);
 
-/* -- operand.c: memory operands in both forms ------------------------------------------------------ */
+/* -- operand.c: memory operands in both forms
+ * ------------------------------------------------------ */
 
 /* The effective address of i's memory operand. */
 struct ea ea_of(const struct insn *i);
@@ -89,15 +89,16 @@ void use_load16(struct translation *t, const struct insn *i, const struct mop *m
 void use_load8(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
 void use_store32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
 void use_store16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
-/* stores v->scratch; aux is the size, 2 or 4. Scratch registers do not survive an access's checks, so
- * a value on its way from one operand to another waits there. */
+/* stores v->scratch; aux is the size, 2 or 4. Scratch registers do not survive an access's checks,
+ * so a value on its way from one operand to another waits there. */
 void use_store_scratch(struct translation *t, const struct insn *i, const struct mop *m,
                        unsigned aux);
 /* load of a stack-sized (2 or 4 bytes) value into a host register, zero-extended */
 void load_value(struct translation *t, const struct insn *i, const struct ea *a, unsigned seg,
                 unsigned size, int dst);
 
-/* -- exits.c: leaving the block ---------------------------------------------------------------------- */
+/* -- exits.c: leaving the block
+ * ---------------------------------------------------------------------- */
 
 /* Branch to guest EIP target: `branch` is the displacement of a jump already emitted. */
 void exit_direct(struct translation *t, uint32_t target, uint8_t *branch);

@@ -31,31 +31,31 @@ enum callout_result { CALLOUT_NEXT = 0, CALLOUT_EXIT = 1 };
 
 typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
 
-#define CO_REG(a) ((unsigned)(a)&15u)
-#define CO_RM(a) ((unsigned)((a) >> 4) & 15u)
+#define CO_REG(a)    ((unsigned)(a)&15u)
+#define CO_RM(a)     ((unsigned)((a) >> 4) & 15u)
 #define CO_IS_MEM(a) ((unsigned)((a) >> 8) & 1u)
-#define CO_SEG(a) ((unsigned)((a) >> 9) & 7u)
+#define CO_SEG(a)    ((unsigned)((a) >> 9) & 7u)
 #define CO_OPSIZE(a) ((unsigned)((a) >> 12) & 15u)
 #define CO_ADSIZE(a) ((unsigned)((a) >> 16) & 15u)
-#define CO_REP(a) ((unsigned)((a) >> 20) & 3u)
-#define CO_IMM8(a) ((unsigned)((a) >> 24) & 255u)
-#define CO_IMM(a) ((uint32_t)((a) >> 32))
+#define CO_REP(a)    ((unsigned)((a) >> 20) & 3u)
+#define CO_IMM8(a)   ((unsigned)((a) >> 24) & 255u)
+#define CO_IMM(a)    ((uint32_t)((a) >> 32))
 
 #define CO_REP_NONE 0u
-#define CO_REP_E 1u
-#define CO_REP_NE 2u
+#define CO_REP_E    1u
+#define CO_REP_NE   2u
 
 /* Every routine, one line each: name, the instructions it serves. */
 #define CALLOUT_LIST(X)                                                                            \
     /* segments and far transfers: vmm/segment.c, far.c, iret.c, interrupt.c, sysenter.c */        \
-    X(mov_to_sreg)   /* MOV Sreg, r/m16: value in v->val, sreg in CO_REG */                        \
-    X(pop_sreg)      /* POP Sreg (CO_OPSIZE 2 or 4) */                                             \
-    X(load_far_ptr)  /* LDS LES LFS LGS LSS: GPR in CO_REG, sreg in CO_IMM */                      \
-    X(jmp_far)       /* JMP ptr16:16/32 (selector v->val, offset CO_IMM) or m16:16/32 */           \
-    X(call_far)      /* CALL likewise */                                                           \
-    X(ret_far)       /* RETF imm16 */                                                              \
+    X(mov_to_sreg)  /* MOV Sreg, r/m16: value in v->val, sreg in CO_REG */                         \
+    X(pop_sreg)     /* POP Sreg (CO_OPSIZE 2 or 4) */                                              \
+    X(load_far_ptr) /* LDS LES LFS LGS LSS: GPR in CO_REG, sreg in CO_IMM */                       \
+    X(jmp_far)      /* JMP ptr16:16/32 (selector v->val, offset CO_IMM) or m16:16/32 */            \
+    X(call_far)     /* CALL likewise */                                                            \
+    X(ret_far)      /* RETF imm16 */                                                               \
     X(iret)                                                                                        \
-    X(int_n)         /* INT imm8 */                                                                \
+    X(int_n) /* INT imm8 */                                                                        \
     X(int3)                                                                                        \
     X(into)                                                                                        \
     X(int1)                                                                                        \
@@ -74,7 +74,7 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(smsw)                                                                                        \
     X(lmsw)                                                                                        \
     X(clts)                                                                                        \
-    X(mov_from_cr)   /* CR number in CO_REG, GPR in CO_RM */                                       \
+    X(mov_from_cr) /* CR number in CO_REG, GPR in CO_RM */                                         \
     X(mov_to_cr)                                                                                   \
     X(mov_from_dr)                                                                                 \
     X(mov_to_dr)                                                                                   \
@@ -90,12 +90,12 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(rdpmc)                                                                                       \
     X(cpuid)                                                                                       \
     X(hlt)                                                                                         \
-    X(cache_op)      /* INVD WBINVD: privilege check, else nothing */                              \
+    X(cache_op) /* INVD WBINVD: privilege check, else nothing */                                   \
     X(cli)                                                                                         \
     X(sti)                                                                                         \
     X(pushf)                                                                                       \
     X(popf)                                                                                        \
-    X(in)            /* IN: port CO_IMM if CO_IS_MEM is 0 and CO_RM is 0, port DX if CO_RM is 1 */ \
+    X(in) /* IN: port CO_IMM if CO_IS_MEM is 0 and CO_RM is 0, port DX if CO_RM is 1 */            \
     X(out)                                                                                         \
     X(ins)                                                                                         \
     X(outs)                                                                                        \
@@ -115,10 +115,10 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(pusha)                                                                                       \
     X(popa)                                                                                        \
     X(enter)                                                                                       \
-    X(undefined)     /* #UD, counted as unsupported */                                             \
-    X(ud)            /* #UD, as the manual wants it */                                             \
-    X(nm)            /* #NM */                                                                     \
-    X(gp)            /* #GP(0) */
+    X(undefined) /* #UD, counted as unsupported */                                                 \
+    X(ud)        /* #UD, as the manual wants it */                                                 \
+    X(nm)        /* #NM */                                                                         \
+    X(gp)        /* #GP(0) */
 
 #define X(name) enum callout_result callout_##name(struct vcpu *v, uint64_t arg);
 CALLOUT_LIST(X)
