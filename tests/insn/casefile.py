@@ -80,16 +80,15 @@ class Case:
                     skip += 1
                 fixups.append((position, size, relative, skip, addend))
             other.items.append(Item(item.code, tuple(fixups)))
-        length = sum(len(item.code) for item in other.items) + len(TERMINATOR)
-        other.cut = min(other.cut, max(length - 1, 0))
         return other
 
     def code(self):
         """The bytes of the case at its address, terminator included."""
         items = self.items
         if self.cut:
-            length = sum(len(item.code) for item in items) + len(TERMINATOR) - self.cut
-            self.address = CODE_BASE + CODE_SIZE - length
+            length = sum(len(item.code) for item in items) + len(TERMINATOR)
+            self.cut = min(self.cut, length - 1)
+            self.address = CODE_BASE + CODE_SIZE - length + self.cut
         starts = []
         at = self.address
         for item in items:

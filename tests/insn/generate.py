@@ -24,8 +24,8 @@ SEG_PREFIX = {"es": b"\x26", "cs": b"\x2e", "ss": b"\x36", "ds": b"\x3e", "fs": 
 
 
 # Selectors whose descriptors are alike in Linux and in kernel.c, or that are beyond the tables.
-SELECTORS = (0, 3, 0x23, 0x2B, 0x28, 0x29, 0x08, 0x0B, 0x18, 0x1B, 0x04, 0x07, 0x0F, 0x14, 0x17, 0x1F,
-             0x27, 0x2F, 0x34, 0x37, 0x3F, 0x47, 0x80, 0x83, 0xFFF8, 0xFFFF)
+SELECTORS = (0, 3, 0x23, 0x2B, 0x28, 0x29, 0x08, 0x0B, 0x18, 0x1B, 0x04, 0x07, 0x0F, 0x14, 0x17,
+             0x1F, 0x27, 0x2F, 0x34, 0x37, 0x3F, 0x47, 0x80, 0x83, 0xFFF8, 0xFFFF)
 
 
 class Settings:
@@ -196,7 +196,9 @@ class Builder:
             base = self.seg_base.get(segment or "ss", 0)
             if base:
                 return self.absolute(prefix, target - base)
-            displacement = 4 * rng.randrange(-16, 16) if rng.random() < 0.8 else rng.randrange(-64, 64)
+            displacement = rng.randrange(-64, 64)
+            if rng.random() < 0.8:
+                displacement &= -4
             if align:
                 displacement &= -16
             index = rng.choice((4, 4, EAX, ECX, EDX, EBX, EBP, ESI, EDI))
@@ -234,8 +236,9 @@ class Builder:
         scale = rng.randrange(4)
         if r < 0.63:  # index without base
             rest = offset - (self.known[index] << scale)
-            offset_ds = rest if segment else rest + self.seg_base.get(default, 0) - self.seg_base["ds"]
-            return Memory(prefix, 4, bytes((scale << 6 | index << 3 | 5,)) + le(offset_ds, 4), target)
+            if not segment:
+                rest += self.seg_base.get(default, 0) - self.seg_base["ds"]
+            return Memory(prefix, 4, bytes((scale << 6 | index << 3 | 5,)) + le(rest, 4), target)
         rest = offset - self.known[base] - (self.known[index] << scale)
         sib = bytes((scale << 6 | index << 3 | base,))
         if r < 0.7 and base != EBP:
@@ -477,9 +480,9 @@ class Builder:
             if rng.random() < 0.2:
                 target = LOW + 0x1000 - rng.randrange(1, 32)
             prefix = b"\x67" + prefix
-        high = rng.getrandbits(16) << 16 if a16 else 0
+        high, limit = (rng.getrandbits(16) << 16, 0xFFFF) if a16 else (0, M32)
         if uses_si:
-            self.set_reg(ESI, (target - self.seg_base.get(segment, 0) & (0xFFFF if a16 else M32)) | high)
+            self.set_reg(ESI, (target - self.seg_base.get(segment, 0) & limit) | high)
         if uses_di:
             if overlap and uses_si:
                 di = target + rng.choice((-8, -4, -3, -1, 0, 1, 2, 4, 5, 8, 16))
@@ -489,7 +492,7 @@ class Builder:
                 di = self.target(4)
                 if rng.random() < 0.1:
                     di = rng.choice((RO, casefile.ARENA_END, ARENA)) + rng.randrange(-40, 40)
-            self.set_reg(EDI, (di - self.seg_base["es"] & (0xFFFF if a16 else M32)) | high)
+            self.set_reg(EDI, (di - self.seg_base["es"] & limit) | high)
         if op in (0xAE, 0xAF) and rng.random() < 0.5:
             self.set_reg(EAX, rng.choice((0, M32, 1)))
         if size == 2:
@@ -695,7 +698,7 @@ class Builder:
                   b"\x0f\x09", b"\x0f\x30", b"\x0f\x32", b"\x0f\x01\x38", b"\x0f\x01\x10",
                   b"\x0f\x00\xd8", b"\x0f\x00\xd0", b"\x0f\xb9\xc0", b"\xf0\x90", b"\xf0\x01\xc0",
                   b"\xf0\x8b\x03", b"\xf0\x39\x03", b"\x8d\xc0", b"\xc6\xc8\x00", b"\xfe\xd0",
-                  b"\xff\xf8", b"\xff\xd8", b"\x8e\xc8", b"\x62\xc1", b"\x0f\xc7\xc8", b"\x0f\x04", b"\x0f\x0a", b"\x0f\x24\xc0",
+                  b"\xff\xf8", b"\xff\xd8", b"\x8e\xc8", b"\x0f\xc7\xc8", b"\x0f\x04", b"\x0f\x0a", b"\x0f\x24\xc0",
                   b"\x0f\x26\xc0", b"\x8c\xf8", b"\x8e\xf8", b"\x0f\x36", b"\x0f\x01\xf0", b"\x0f\x38\xff\xc0", b"\x0f\xa6\xc0",
                   b"\xf0\xff\x33", b"\xf0\x0f\xa3\x03", b"\xf0\xa4")
         self.emit(rng.choice(simple))

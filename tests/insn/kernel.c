@@ -6,8 +6,8 @@
  *   insn: <cases>              at the start
  *   @ <case>                   progress (every 64 cases, or every case with OPT_VERBOSE)
  *   D <case> <hex> <checksum>  an unexpected outcome: struct outcome, count, changed doublewords
- *   insn: done <differing>     at the end, or after MAX_DUMPS unexpected outcomes; then it turns the
- *                              machine off (QEMU's ISA port 0x604)
+ *   insn: done <differing>     at the end, or after MAX_DUMPS unexpected outcomes; then it turns
+ * the machine off (QEMU's ISA port 0x604)
  *
  * Memory: kernel and module identity-mapped for the supervisor; a case's regions are pages of this
  * image mapped for the user at the addresses of world.h (Intel SDM vol. 3A section 4.3).
@@ -64,39 +64,33 @@ static const struct case_file *file;
 static const struct test_case *current, *loaded;
 static uint32_t done, differing, ticks;
 
-static void out8(uint16_t port, uint8_t v)
-{
+static void out8(uint16_t port, uint8_t v) {
     __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
 }
 
-static uint8_t in8(uint16_t port)
-{
+static uint8_t in8(uint16_t port) {
     uint8_t v;
     __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
     return v;
 }
 
-static void put_char(char c)
-{
+static void put_char(char c) {
     while (!(in8(COM1 + 5) & 0x20))
         ;
     out8(COM1, (uint8_t)c);
 }
 
-static void put_text(const char *s)
-{
+static void put_text(const char *s) {
     while (*s)
         put_char(*s++);
 }
 
-static void put_hex(uint32_t v, uint32_t digits)
-{
+static void put_hex(uint32_t v, uint32_t digits) {
     while (digits)
         put_char("0123456789abcdef"[v >> 4 * --digits & 15]);
 }
 
-static uint32_t put_bytes(const void *data, uint32_t n)
-{
+static uint32_t put_bytes(const void *data, uint32_t n) {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint8_t b = ((const uint8_t *)data)[i];
@@ -106,15 +100,13 @@ static uint32_t put_bytes(const void *data, uint32_t n)
     return sum;
 }
 
-static _Noreturn void power_off(void)
-{
+static _Noreturn void power_off(void) {
     __asm__ volatile("outw %0, %1" : : "a"((uint16_t)0x2000), "d"((uint16_t)0x604));
     for (;;)
         __asm__ volatile("cli; hlt");
 }
 
-static _Noreturn void panic(const char *why, uint32_t a, uint32_t b)
-{
+static _Noreturn void panic(const char *why, uint32_t a, uint32_t b) {
     put_text("insn: panic: ");
     put_text(why);
     put_char(' ');
@@ -125,17 +117,16 @@ static _Noreturn void panic(const char *why, uint32_t a, uint32_t b)
     power_off();
 }
 
-/* -- machine set-up ------------------------------------------------------------------------------ */
+/* -- machine set-up ------------------------------------------------------------------------------
+ */
 
-static uint64_t descriptor(uint32_t base, uint32_t limit, uint32_t access, uint32_t flags)
-{
+static uint64_t descriptor(uint32_t base, uint32_t limit, uint32_t access, uint32_t flags) {
     return (limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 | (uint64_t)access << 40 |
            (uint64_t)(limit >> 16 & 15) << 48 | (uint64_t)flags << 52 |
            (uint64_t)(base >> 24) << 56;
 }
 
-static void load_tables(void)
-{
+static void load_tables(void) {
     /* Ring-3 selectors as in 64-bit Linux; its kernel selectors are there, with DPL 0, too. */
     gdt[1] = gdt[2] = descriptor(0, 0xfffff, 0x9b, 0xc);
     gdt[3] = descriptor(0, 0xfffff, 0x93, 0xc);
@@ -173,15 +164,13 @@ static void load_tables(void)
                      : "memory");
 }
 
-static void map(uint32_t *table, uint32_t address, void *page, uint32_t pages, uint32_t flags)
-{
+static void map(uint32_t *table, uint32_t address, void *page, uint32_t pages, uint32_t flags) {
     page_directory[address >> 22] = (uint32_t)table | 7;
     for (uint32_t i = 0; i < pages; i++)
         table[(address >> 12 & 1023) + i] = ((uint32_t)page + 4096 * i) | flags;
 }
 
-static void enable_paging(void)
-{
+static void enable_paging(void) {
     for (uint32_t i = 1; i < 16; i++) /* 64 MiB in 4 MiB pages */
         page_directory[i] = i << 22 | 0x83;
     for (uint32_t i = 0; i < 1024; i++)
@@ -208,21 +197,20 @@ static void enable_paging(void)
                      : "memory");
 }
 
-static void start_timer(void)
-{
-    static const uint8_t setup[][2] = {{PIC1, 0x11},         {PIC2, 0x11},     {PIC1 + 1, IRQ_BASE},
-                                       {PIC2 + 1, IRQ_BASE + 8}, {PIC1 + 1, 4}, {PIC2 + 1, 2},
-                                       {PIC1 + 1, 1},        {PIC2 + 1, 1},    {PIC1 + 1, 0xfe},
-                                       {PIC2 + 1, 0xff},     {PIT + 3, 0x34},  {PIT, 0xff},
-                                       {PIT, 0xff}};
+static void start_timer(void) {
+    static const uint8_t setup[][2] = {
+        {PIC1, 0x11},     {PIC2, 0x11},     {PIC1 + 1, IRQ_BASE}, {PIC2 + 1, IRQ_BASE + 8},
+        {PIC1 + 1, 4},    {PIC2 + 1, 2},    {PIC1 + 1, 1},        {PIC2 + 1, 1},
+        {PIC1 + 1, 0xfe}, {PIC2 + 1, 0xff}, {PIT + 3, 0x34},      {PIT, 0xff},
+        {PIT, 0xff}};
     for (uint32_t i = 0; i < sizeof setup / sizeof *setup; i++)
         out8(setup[i][0], setup[i][1]);
 }
 
-/* -- cases --------------------------------------------------------------------------------------- */
+/* -- cases ---------------------------------------------------------------------------------------
+ */
 
-static void progress(void)
-{
+static void progress(void) {
     put_text("@ ");
     put_hex(done, 8);
     put_char('\n');
@@ -230,8 +218,7 @@ static void progress(void)
 
 /* Code is loaded in runs of ascending addresses, so that a case's code is mostly new to the CPU but
  * its page is not rewritten before each case. */
-static void load_codes(void)
-{
+static void load_codes(void) {
     const struct test_case *c = current;
     uint32_t last = 0;
     for (uint32_t i = done; i < file->cases && c->code_address >= last; i++) {
@@ -242,8 +229,7 @@ static void load_codes(void)
     loaded = c;
 }
 
-static void start_case(struct frame *f)
-{
+static void start_case(struct frame *f) {
     if (done % 64 == 0 || (world.options & OPT_VERBOSE))
         progress();
     if (done == file->cases || (differing >= MAX_DUMPS && !(world.options & OPT_DUMP))) {
@@ -276,8 +262,7 @@ static void start_case(struct frame *f)
     ticks = 0;
 }
 
-static void check(const struct outcome *o)
-{
+static void check(const struct outcome *o) {
     uint32_t expect = ((const uint32_t *)(file + 1))[done];
     if (world_hash(o) == expect && !(world.options & OPT_DUMP))
         return;
@@ -295,8 +280,7 @@ static void check(const struct outcome *o)
     put_char('\n');
 }
 
-void trap(struct frame *f)
-{
+void trap(struct frame *f) {
     uint32_t cr2, vector = f->vector;
     __asm__ volatile("movl %%cr2, %0" : "=r"(cr2));
     if ((f->cs & 3) != 3)
@@ -307,15 +291,14 @@ void trap(struct frame *f)
             return;
         vector = VEC_TIMEOUT;
     }
-    struct outcome o = {
-        .vector = vector,
-        .error = f->error,
-        .cr2 = cr2,
-        .eip = f->eip,
-        .eflags = f->eflags,
-        .gpr = {f->eax, f->ecx, f->edx, f->ebx, f->esp, f->ebp, f->esi, f->edi},
-        .seg = {f->es & 0xffff, f->cs & 0xffff, f->ss & 0xffff, f->ds & 0xffff, f->fs & 0xffff,
-                f->gs & 0xffff}};
+    struct outcome o = {.vector = vector,
+                        .error = f->error,
+                        .cr2 = cr2,
+                        .eip = f->eip,
+                        .eflags = f->eflags,
+                        .gpr = {f->eax, f->ecx, f->edx, f->ebx, f->esp, f->ebp, f->esi, f->edi},
+                        .seg = {f->es & 0xffff, f->cs & 0xffff, f->ss & 0xffff, f->ds & 0xffff,
+                                f->fs & 0xffff, f->gs & 0xffff}};
     if (vector == VEC_TIMEOUT)
         o = (struct outcome){.vector = VEC_TIMEOUT};
     world_finish(&world, kernel_fx, &o);
@@ -325,8 +308,7 @@ void trap(struct frame *f)
     start_case(f);
 }
 
-void kernel_main(uint32_t magic, const uint32_t *info)
-{
+void kernel_main(uint32_t magic, const uint32_t *info) {
     out8(COM1 + 3, 0x80);
     out8(COM1, 1);
     out8(COM1 + 1, 0);

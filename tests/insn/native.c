@@ -32,8 +32,7 @@
 #define FXSAVE_IN_FRAME  112 /* 32-bit signal frames: behind the FSAVE image */
 #define PAGEFAULT_IFETCH 0x10u
 
-static long syscall6(long nr, long a, long b, long c, long d, long e, long f)
-{
+static long syscall6(long nr, long a, long b, long c, long d, long e, long f) {
     long r;
     __asm__ volatile("pushl %%ebp\n\t"
                      "movl %[f], %%ebp\n\t"
@@ -45,15 +44,13 @@ static long syscall6(long nr, long a, long b, long c, long d, long e, long f)
     return r;
 }
 
-static long syscall3(long nr, long a, long b, long c)
-{
+static long syscall3(long nr, long a, long b, long c) {
     long r;
     __asm__ volatile("int $0x80" : "=a"(r) : "0"(nr), "b"(a), "c"(b), "d"(c) : "memory");
     return r;
 }
 
-static _Noreturn void quit(const char *why)
-{
+static _Noreturn void quit(const char *why) {
     uint32_t n = 0;
     while (why[n])
         n++;
@@ -121,8 +118,7 @@ __asm__(".globl _start, case_entry, signal_return\n"
         "    movl $173, %eax\n"
         "    int $0x80\n");
 
-static void flush(void)
-{
+static void flush(void) {
     for (uint32_t at = 0; at < output_used;) {
         long n = syscall3(SYS_WRITE, 1, (long)(output + at), (long)(output_used - at));
         if (n <= 0)
@@ -132,16 +128,14 @@ static void flush(void)
     output_used = 0;
 }
 
-static void put(const void *data, uint32_t n)
-{
+static void put(const void *data, uint32_t n) {
     if (output_used + n > sizeof output)
         flush();
     for (uint32_t i = 0; i < n; i++)
         output[output_used++] = ((const uint8_t *)data)[i];
 }
 
-static void record(const struct mcontext *m, uint32_t vector)
-{
+static void record(const struct mcontext *m, uint32_t vector) {
     struct outcome o = {.vector = vector,
                         .error = m->err,
                         .cr2 = m->cr2,
@@ -167,8 +161,7 @@ static void record(const struct mcontext *m, uint32_t vector)
     }
 }
 
-static void start_case(struct mcontext *m)
-{
+static void start_case(struct mcontext *m) {
     const struct test_case *c = current;
     world_load_code(&world, c);
     world_prepare(&world, c, entry.fx);
@@ -193,8 +186,7 @@ static void start_case(struct mcontext *m)
     m->fs = m->gs = 0;
 }
 
-static void on_signal(int number, void *info, struct ucontext *u)
-{
+static void on_signal(int number, void *info, struct ucontext *u) {
     (void)info;
     struct mcontext *m = &u->m;
     uint32_t vector = m->trapno;
@@ -219,16 +211,14 @@ static void on_signal(int number, void *info, struct ucontext *u)
     start_case(m);
 }
 
-static void map(uint32_t base, uint32_t size, long access)
-{
+static void map(uint32_t base, uint32_t size, long access) {
     long r = syscall6(SYS_MMAP2, (long)base, (long)size, access,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if ((uint32_t)r != base)
         quit("native: mmap failed\n");
 }
 
-static void set_ldt(const struct case_file *f)
-{
+static void set_ldt(const struct case_file *f) {
     for (uint32_t i = 0; i < LDT_ENTRIES; i++) {
         uint32_t access = f->ldt[i][2];
         if (!access)
@@ -246,8 +236,7 @@ static void set_ldt(const struct case_file *f)
 
 extern uint8_t image_start[], image_end[];
 
-__attribute__((used)) void native_main(const uint32_t *args)
-{
+__attribute__((used)) void native_main(const uint32_t *args) {
     full = args[0] > 1;
     uint32_t have = 0;
     for (;;) {

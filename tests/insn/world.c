@@ -2,15 +2,19 @@
  * The part of the differential instruction test that must be the same in both worlds: memory and
  * FPU contents made from a case's seed, and the canonical form of an outcome.
  */
+#include <stddef.h>
+
 #include "tests/insn/world.h"
+
+void *memset(void *to, int value, size_t n);
+void *memcpy(void *restrict to, const void *restrict from, size_t n);
 
 #define POOL_WORDS   16384u /* 64 KiB of patterned data; cases start at different places in it */
 #define REGION_WORDS 1024u
 
 static uint32_t pool[POOL_WORDS + REGION_WORDS];
 
-static uint32_t next_random(uint32_t *state)
-{
+static uint32_t next_random(uint32_t *state) {
     uint32_t x = *state;
     x ^= x << 13;
     x ^= x >> 17;
@@ -27,21 +31,32 @@ static const uint32_t special[] = {
 };
 
 /* Exponent and sign words of x87 registers, with a mantissa choice each. */
-static const uint16_t exponents[] = {0x3fff, 0xbfff, 0x0000, 0x7fff, 0xffff, 0x4000, 0x3ffe, 0x403e,
-                                     0x401e, 0x400e, 0x0001, 0x7ffe, 0x8000, 0x3fc0, 0xc005, 0x43ff};
+static const uint16_t exponents[] = {0x3fff, 0xbfff, 0x0000, 0x7fff, 0xffff, 0x4000,
+                                     0x3ffe, 0x403e, 0x401e, 0x400e, 0x0001, 0x7ffe,
+                                     0x8000, 0x3fc0, 0xc005, 0x43ff};
 
-static void copy_words(uint32_t *to, const uint32_t *from, uint32_t n)
-{
+static void copy_words(uint32_t *to, const uint32_t *from, uint32_t n) {
     __asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 }
 
-static const uint32_t *pool_at(uint32_t seed, uint32_t region)
-{
+/* Compilers emit calls of these two for structs, also in freestanding code. */
+void *memset(void *to, int value, size_t n) {
+    void *at = to;
+    __asm__ volatile("rep stosb" : "+D"(at), "+c"(n) : "a"(value) : "memory");
+    return to;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n) {
+    void *at = to;
+    __asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(n) : : "memory");
+    return to;
+}
+
+static const uint32_t *pool_at(uint32_t seed, uint32_t region) {
     return &pool[(seed * 40503u + region * 7919u) % POOL_WORDS];
 }
 
-void world_init(const struct world *w)
-{
+void world_init(const struct world *w) {
     uint32_t state = 0x12345678;
     for (uint32_t i = 0; i < POOL_WORDS + REGION_WORDS; i++) {
         uint32_t r = next_random(&state);
@@ -66,8 +81,7 @@ struct region {
 };
 
 /* The four pages that a case may change. */
-static uint32_t regions(const struct world *w, uint32_t seed, struct region *r)
-{
+static uint32_t regions(const struct world *w, uint32_t seed, struct region *r) {
     r[0] = (struct region){ARENA_BASE, w->arena, pool_at(seed, 0)};
     r[1] = (struct region){ARENA_BASE + 4096, w->arena + 4096, pool_at(seed, 1)};
     r[2] = (struct region){STACK_BASE, w->stack, pool_at(seed, 2)};
@@ -75,19 +89,16 @@ static uint32_t regions(const struct world *w, uint32_t seed, struct region *r)
     return w->options & OPT_LOW ? 4 : 3;
 }
 
-static const struct patch *case_patches(const struct test_case *c)
-{
+static const struct patch *case_patches(const struct test_case *c) {
     return (const struct patch *)(c + 1);
 }
 
-const struct test_case *world_next(const struct test_case *c)
-{
+const struct test_case *world_next(const struct test_case *c) {
     const uint8_t *code = (const uint8_t *)(case_patches(c) + c->patches);
     return (const struct test_case *)(code + ((c->code_bytes + 3u) & ~3u));
 }
 
-void world_load_code(const struct world *w, const struct test_case *c)
-{
+void world_load_code(const struct world *w, const struct test_case *c) {
     const uint8_t *code = (const uint8_t *)(case_patches(c) + c->patches);
     uint8_t *to = w->code + (c->code_address - CODE_BASE);
     for (uint32_t i = 0; i < c->code_bytes; i++)
@@ -95,8 +106,7 @@ void world_load_code(const struct world *w, const struct test_case *c)
             to[i] = code[i];
 }
 
-static void make_fx(const struct test_case *c, uint8_t *fx)
-{
+static void make_fx(const struct test_case *c, uint8_t *fx) {
     uint32_t *words = (uint32_t *)fx;
     uint16_t *halves = (uint16_t *)fx;
     uint32_t state = c->seed * 2654435761u + 1;
@@ -116,8 +126,7 @@ static void make_fx(const struct test_case *c, uint8_t *fx)
     copy_words(&words[40], pool_at(c->seed, 5), 32);
 }
 
-void world_prepare(const struct world *w, const struct test_case *c, uint8_t *fx)
-{
+void world_prepare(const struct world *w, const struct test_case *c, uint8_t *fx) {
     struct region r[4];
     uint32_t n = regions(w, c->seed, r);
     for (uint32_t i = 0; i < n; i++)
@@ -130,8 +139,7 @@ void world_prepare(const struct world *w, const struct test_case *c, uint8_t *fx
     make_fx(c, fx);
 }
 
-static uint32_t hash_words(uint32_t h, const uint32_t *p, uint32_t n)
-{
+static uint32_t hash_words(uint32_t h, const uint32_t *p, uint32_t n) {
     uint32_t a = h, b = h ^ 0x9e3779b9u, c = h + 0x7f4a7c15u, d = ~h;
     uint32_t i = 0;
     for (; i + 4 <= n; i += 4) {
@@ -146,14 +154,12 @@ static uint32_t hash_words(uint32_t h, const uint32_t *p, uint32_t n)
     return a ^ a >> 15;
 }
 
-static int in_world(const struct world *w, uint32_t a)
-{
+static int in_world(const struct world *w, uint32_t a) {
     return a - CODE_BASE < CODE_SIZE || a - ARENA_BASE < ARENA_SIZE || a - RO_BASE < RO_SIZE ||
            a - STACK_BASE < STACK_SIZE || ((w->options & OPT_LOW) && a - LOW_BASE < LOW_SIZE);
 }
 
-void world_finish(const struct world *w, const uint8_t *fx, struct outcome *o)
-{
+void world_finish(const struct world *w, const uint8_t *fx, struct outcome *o) {
     o->eflags &= w->eflags_mask;
     o->error &= w->error_mask;
     if (o->vector != 14)
@@ -178,14 +184,12 @@ void world_finish(const struct world *w, const uint8_t *fx, struct outcome *o)
         o->memory = hash_words(o->memory, (const uint32_t *)r[i].at, REGION_WORDS);
 }
 
-uint32_t world_hash(const struct outcome *o)
-{
+uint32_t world_hash(const struct outcome *o) {
     return hash_words(1, (const uint32_t *)o, sizeof *o / 4);
 }
 
 uint32_t world_changes(const struct world *w, const struct test_case *c, struct patch *to,
-                       uint32_t max)
-{
+                       uint32_t max) {
     struct region r[4];
     uint32_t n = regions(w, c->seed, r), count = 0;
     for (uint32_t i = 0; i < n; i++)
