@@ -11,10 +11,11 @@
 #include "host/host.h"
 #include "mmu/mmu.h"
 #include "mmu/mmu_priv.h"
+#include "vmm/cpuid.h"
 #include "vmm/vm.h"
 
-#define PAE_FRAME     0xffffff000ull                                  /* bits 35:12 */
-#define PAE_RESERVED  (0x7fffffffffffffffull & ~(PAE_FRAME | 0xfffu)) /* bits 62:36 */
+#define PAE_FRAME     (((1ull << CPUID_PHYS_BITS) - 1) & ~0xfffull)
+#define PAE_RESERVED  (0x7fffffffffffffffull & ~(PAE_FRAME | 0xfffu)) /* up to 62 */
 #define PAE_RESERVED2 0x1fe000u                                       /* 2 MiB page: bits 20:13 */
 #define PSE_RESERVED  0x3fe000u /* 4 MiB page without PSE-36: bits 21:13 */
 /* PDPTE: bits 2:1, 8:5 and those beyond the physical width, SDM vol. 3A table 4-8 */

@@ -21,9 +21,6 @@
 #define PTE_NX    (1ull << 63)
 #define PTE_FRAME 0xfffff000u
 
-/* Physical-address width that guests see: PAE frames have 36 bits (SDM vol. 3A section 4.1.4). */
-#define PHYS_BITS 36
-
 /* Where a linear address leads. The entries are given as they stand in memory after the walk. */
 struct gwalk {
     gpa_t gpa;      /* physical address of the byte */

@@ -22,6 +22,7 @@ struct space {
     uint32_t ticks;    /* mmu_view_tick calls it has seen; 0: free entry */
     gla_t mark_gla;    /* a user page it had at its first tick ... */
     uint64_t mark_pde; /* ... and the directory entry above it, to know a successor at this CR3 */
+    uint64_t tick_ns;  /* host time of the last call that counted */
     uint64_t used;     /* value of use_clock at its last tick */
 };
 

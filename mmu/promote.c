@@ -11,6 +11,7 @@
 #include "vmm/vm.h"
 
 #define TICKS_TO_PROMOTE 2u
+#define TICK_NS          1000000u /* calls closer together than this count once */
 
 static uint32_t key(const struct vcpu *v) {
     return v->cr3 & (gwalk_pae(v) ? ~31u : PAGE_MASK);
@@ -77,7 +78,11 @@ bool mmu_view_tick(struct vcpu *v) {
         return false;
 
     struct space *s = find_space(m, key(v));
+    uint64_t now = host_clock_ns();
     s->used = ++m->use_clock;
+    if (s->ticks > 0 && now - s->tick_ns < TICK_NS)
+        return false;
+    s->tick_ns = now;
     if (s->ticks == 0 || pde_mark(v, s->mark_gla) != s->mark_pde) {
         s->ticks = 0;
         s->mark_gla = v->seg_base[SEG_SS] + v->gpr[ESP];

@@ -18,6 +18,7 @@ struct batch {
     bool all; /* every mapped page is being looked at, so drops may swallow unmapped gaps */
     enum { NOTHING, DROP, PROTECT } what;
     uint32_t first, end;
+    uint32_t kept; /* PROTECT: pages [end, kept) are read-only already and may be swallowed, too */
 };
 
 static void batch_flush(struct batch *b) {
@@ -29,19 +30,22 @@ static void batch_flush(struct batch *b) {
 }
 
 static void batch_add(struct batch *b, int what, uint32_t page, uint32_t n) {
-    bool joins = b->what == (unsigned)what && (b->end == page || (what == DROP && b->all));
+    bool joins =
+        b->what == (unsigned)what && (b->end == page || (what == DROP ? b->all : b->kept == page));
     if (!joins) {
         batch_flush(b);
         b->what = what;
         b->first = page;
     }
-    b->end = page + n;
+    b->end = b->kept = page + n;
 }
 
-/* A page stays: nothing may be merged across it. */
-static void batch_keep(struct batch *b) {
+/* A page stays as it is: nothing may be dropped across it. */
+static void batch_keep(struct batch *b, uint32_t page, uint32_t entry) {
     if (b->what == DROP && b->all)
         batch_flush(b);
+    if (b->what == PROTECT && b->kept == page && !(entry & SE_D))
+        b->kept++;
 }
 
 bool revalidate_holds(const struct vcpu *v, uint64_t guest, uint32_t relied) {
@@ -93,7 +97,7 @@ static void check_page(struct vcpu *v, struct batch *b, uint32_t page, uint32_t 
                        uint64_t guest) {
     b->m->stats.revalidated_pages++;
     if (__builtin_expect(revalidate_holds(v, guest, entry), 1)) {
-        batch_keep(b);
+        batch_keep(b, page, entry);
         if (!(entry & SE_G) && becomes_global(v, b->w, guest))
             shadow_set(&b->m->shadow, b->w, page, entry | SE_G);
     } else if ((entry & SE_D) && revalidate_holds(v, guest, entry & ~(SE_D | SE_RW)))
@@ -122,6 +126,8 @@ static void check_half(struct vcpu *v, struct batch *b, uint32_t region_page, un
     uint64_t look[HALF_PAGES / 64];
     uint64_t any = 0;
 
+    if (!r) /* the other half was its last, and gone by now */
+        return;
     for (unsigned i = 0; i < words; i++)
         any |= look[i] = (b->all ? r->mapped : r->local)[half * words + i];
     if (!any)
@@ -135,7 +141,7 @@ static void check_half(struct vcpu *v, struct batch *b, uint32_t region_page, un
     }
     if (r->pde[half] & SE_LARGE) {
         b->m->stats.revalidated_pages++;
-        batch_keep(b);
+        batch_keep(b, first, SE_D);
         make_half_global(v, b, first, half);
         return;
     }
@@ -160,7 +166,7 @@ void revalidate_window(struct vcpu *v, struct window *w, bool all) {
         uint64_t look = (all ? w->present : w->local)[word];
         for (; look; look &= look - 1) {
             uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(look);
-            for (unsigned half = 0; half < 2 && w->region[index]; half++)
+            for (unsigned half = 0; half < 2; half++)
                 check_half(v, &b, index << 10, half);
         }
     }

@@ -397,6 +397,7 @@ static void step(void) {
         expect_tables_unchanged();
     } else if (what < 96) {
         v->gpr[ESP] = SPOT[0];
+        host_stub.clock_ns += 2000000;
         mmu_view_tick(v);
         expect_tables_unchanged();
     } else if (what < 98) {

@@ -52,6 +52,7 @@ static void promote(void) {
     rig.v->gpr[ESP] = USER;
     for (unsigned i = 0; !mmu_view_tick(rig.v); i++) {
         assert_in_range(i, 0, 10);
+        host_stub.clock_ns += 2000000;
     }
     assert_true(mmu_view_direct(rig.v, true));
 }
@@ -247,7 +248,42 @@ static void young_address_spaces_get_no_window(void **state) {
     for (unsigned i = 0; i < 500; i++) { /* each one a new process: its tables are new */
         rig_put32(DIR + (USER >> 22) * 4, (0x00400000 + i % 100 * PAGE_SIZE) | RW | PTE_US);
         rig_load_cr3(DIR);
+        host_stub.clock_ns += 2000000;
         assert_false(mmu_view_tick(rig.v));
+    }
+}
+
+static void ticks_in_a_burst_count_once(void **state) {
+    (void)state;
+    start();
+    rig.v->cpl = 3;
+    rig.v->gpr[ESP] = USER;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_false(mmu_view_tick(rig.v));
+    }
+    host_stub.clock_ns += 2000000;
+    assert_true(mmu_view_tick(rig.v));
+}
+
+static void fork_protects_across_read_only_pages(void **state) {
+    (void)state;
+    start();
+    for (unsigned i = 0; i < 16; i++) {
+        put_page(i, (0x00400000 + i * 0x2000) | TOUCHED | PTE_US);
+    }
+    put_page(5, rig_get32(TABLE + 5 * 4) & ~PTE_RW);
+    put_page(9, 0);
+    promote();
+    touch(USER, true);
+    for (unsigned i = 0; i < 16; i++) {
+        put_page(i, rig_get32(TABLE + i * 4) & ~PTE_RW);
+    }
+    unsigned calls = host_stub.window_calls;
+    rig_load_cr3(DIR);
+    assert_int_equal(host_stub.window_calls, calls + 2); /* before and behind the unmapped page */
+    assert_int_equal(mmu()->current->mapped, 15);
+    for (unsigned i = 0; i < 16; i++) {
+        assert_int_equal(shown(mmu()->current, USER + i * PAGE_SIZE) & HOST_STUB_WRITABLE, 0);
     }
 }
 
@@ -388,6 +424,8 @@ int main(void) {
         cmocka_unit_test(reload_costs_no_host_call),
         cmocka_unit_test(fork_makes_read_only_in_few_calls),
         cmocka_unit_test(successor_at_the_same_cr3_starts_without_a_window),
+        cmocka_unit_test(ticks_in_a_burst_count_once),
+        cmocka_unit_test(fork_protects_across_read_only_pages),
         cmocka_unit_test(young_address_spaces_get_no_window),
         cmocka_unit_test(global_pages_survive_cr3_loads_unseen),
         cmocka_unit_test(budget_holds_over_address_spaces),
