@@ -679,7 +679,8 @@ class Builder:
         choices = (b"\x83\xec" + bytes((4 * rng.randrange(0, 16),)),
                    b"\x83\xc4" + bytes((4 * rng.randrange(0, 16),)),
                    b"\x8d\x64\x24" + bytes((4 * rng.randrange(0, 16),)), b"\x54", b"\x5c",
-                   b"\x68" + le(esp, 4) + b"\x5c", b"\xbc" + le(esp, 4), b"\x89\xe0", b"\x8b\x04\x24",
+                   b"\x68" + le(esp, 4) + b"\x5c", b"\xbc" + le(esp, 4), b"\x89\xe0",
+                   b"\x8b\x04\x24",
                    b"\xff\x34\x24", b"\x8f\x04\x24", b"\x8f\x44\x24\x08", b"\xff\x74\x24\x04",
                    b"\x87\x04\x24", b"\x66\x54", b"\x44\x4c",
                    b"\x0f\x44\xe0", b"\x0f\xb1\xe4", b"\xff\x34\xe4", b"\x89\xe5", b"\x94\x94",
@@ -698,8 +699,10 @@ class Builder:
                   b"\x0f\x09", b"\x0f\x30", b"\x0f\x32", b"\x0f\x01\x38", b"\x0f\x01\x10",
                   b"\x0f\x00\xd8", b"\x0f\x00\xd0", b"\x0f\xb9\xc0", b"\xf0\x90", b"\xf0\x01\xc0",
                   b"\xf0\x8b\x03", b"\xf0\x39\x03", b"\x8d\xc0", b"\xc6\xc8\x00", b"\xfe\xd0",
-                  b"\xff\xf8", b"\xff\xd8", b"\x8e\xc8", b"\x0f\xc7\xc8", b"\x0f\x04", b"\x0f\x0a", b"\x0f\x24\xc0",
-                  b"\x0f\x26\xc0", b"\x8c\xf8", b"\x8e\xf8", b"\x0f\x36", b"\x0f\x01\xf0", b"\x0f\x38\xff\xc0", b"\x0f\xa6\xc0",
+                  b"\xff\xf8", b"\xff\xd8", b"\x8e\xc8", b"\x0f\xc7\xc8", b"\x0f\x04",
+                  b"\x0f\x0a", b"\x0f\x24\xc0",
+                  b"\x0f\x26\xc0", b"\x8c\xf8", b"\x8e\xf8", b"\x0f\x36", b"\x0f\x01\xf0",
+                  b"\x0f\x38\xff\xc0", b"\x0f\xa6\xc0",
                   b"\xf0\xff\x33", b"\xf0\x0f\xa3\x03", b"\xf0\xa4")
         self.emit(rng.choice(simple))
 
@@ -835,10 +838,12 @@ class Builder:
             self.emit(b"\xb8" + le(rng.choice(SELECTORS), 4) + b"\x8e\xd0")
             self.clobber(EAX)
             return
-        body = b"".join(rng.choice((b"\x50", b"\x58", b"\x9c", b"\x8b\x44\x24\x04", b"\x89\x44\x24\xfc",
+        body = b"".join(rng.choice((b"\x50", b"\x58", b"\x9c", b"\x8b\x44\x24\x04",
+                                    b"\x89\x44\x24\xfc",
                                     b"\x60", b"\xc8\x10\x00\x00", b"\xff\x34\x24", b"\x8f\x04\x24",
                                     b"\x8b\x45\x00", b"\x01\x54\x95\x04", b"\xe8\x00\x00\x00\x00",
-                                    b"\x6a\x05", b"\x66\x50", b"\xdd\x1c\x24", b"\xf3\x0f\x7f\x04\x24"))
+                                    b"\x6a\x05", b"\x66\x50", b"\xdd\x1c\x24",
+                                    b"\xf3\x0f\x7f\x04\x24"))
                         for _ in range(rng.randrange(1, 5)))
         ebp = esp + 4 * rng.randrange(-8, 8)
         if rng.random() < 0.1:
@@ -898,7 +903,7 @@ class Builder:
             self.case.seg[rng.randrange(4)] = selector if selector in good else USER_DS
 
     def verify(self):
-        """LAR, LSL, VERR, VERW and ARPL of selectors whose descriptors are the same in both worlds."""
+        """LAR, LSL, VERR, VERW and ARPL of selectors that mean the same in both worlds."""
         rng = self.rng
         selector = rng.choice(SELECTORS)
         reg, other = rng.sample((EAX, ECX, EDX, EBX, ESI, EDI), 2)
@@ -946,8 +951,8 @@ def make_pools(settings):
                   ("flags", 4), ("enter", 2), ("leave", 2), ("stack_pointer", 6), ("trap", 0.8),
                   ("bound", 1.5), ("self_modify", 1), ("prefixes", 3), ("indirect_memory", 3)]
     if not settings.reference:
-        composites += [("state_store", 2), ("segment", 2), ("far", 1), ("verify", 1), ("single_step", 0.7),
-                       ("stack_segment", 1)]
+        composites += [("state_store", 2), ("segment", 2), ("far", 1), ("verify", 1),
+                       ("single_step", 0.7), ("stack_segment", 1)]
     if settings.without:
         known = re.compile(settings.without)
         table = [r for r in table if not known.search(r.name)]

@@ -24,7 +24,7 @@ norr (needs a memory operand), skipref (reference known to differ), a32 (address
 
 ALU = ("add", "or", "adc", "sbb", "and", "sub", "xor", "cmp")
 SHIFTS = ("rol", "ror", "rcl", "rcr", "shl", "shr", "sal", "sar")
-CONDITIONS = ("o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g")
+CONDITIONS = "o no b ae e ne be a s ns p np l ge le g".split()
 
 
 def _alu():
@@ -47,10 +47,12 @@ def _alu():
 
 def _shifts():
     for i, name in enumerate(SHIFTS):
-        undefined = " u=oa" if i >= 4 else " u=o"
         for opcode, operand in (("c0", "Eb,Ib"), ("c1", "Ev,Ib"), ("d0", "Eb"), ("d1", "Ev"),
                                 ("d2", "Eb"), ("d3", "Ev")):
-            yield f"{name} {opcode}/{i} {operand}{undefined if opcode[0] == 'c' or opcode > 'd1' else ' u=a' if i >= 4 else ''}"
+            undefined = " u=oa" if i >= 4 else " u=o"
+            if opcode in ("d0", "d1"):
+                undefined = " u=a" if i >= 4 else ""
+            yield f"{name} {opcode}/{i} {operand}{undefined}"
     for opcode, name in (("0fa4", "shld"), ("0fac", "shrd")):
         yield f"{name} {opcode} Ev,Gv,Ib u=oa"
         yield f"{name} {opcode[:3]}{'5' if name == 'shld' else 'd'} Ev,Gv u=oa"
