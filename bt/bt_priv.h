@@ -84,7 +84,7 @@ enum side_fix {
     FIX_NONE,
     FIX_RSI_R10, /* guest ESI is in R10 */
     FIX_EIP_R8,  /* the instruction is complete, EIP is in R8 */
-    FIX_STRING,  /* a string instruction at work: may be interrupted between elements */
+    FIX_STRING,  /* a repeated string instruction at work: may be interrupted between elements */
 };
 
 struct bt {
@@ -181,6 +181,12 @@ void hint_set(struct bt *bt, gla_t gla);
 /* -- translate.c --------------------------------------------------------------------------------------------- */
 /* Translates the block at v->eip. NULL: a fault is pending. */
 struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key);
+
+/* -- single.c: around each run of a block with KEY_SINGLE; resume: EFLAGS.RF was set ------------- */
+/* False: a breakpoint's #DB is pending instead. */
+bool single_begin(struct vcpu *v, bool resume);
+/* Raises the traps due behind the instruction. */
+void single_end(struct vcpu *v, bool resume, unsigned shadow_before);
 
 /* -- thunks.c -------------------------------------------------------------------------------------------------- */
 void thunks_emit(struct bt *bt);

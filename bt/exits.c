@@ -113,6 +113,8 @@ void exit_unless_second_page(struct translation *t)
 
     if (t->key & KEY_GLOBAL && t->bt->pages[b->page2].global)
         return;
+    if (translation_single(t))
+        return; /* only the dispatcher comes here, and it has looked */
     emit_compare_page(t, (b->gla & PAGE_MASK) + PAGE_SIZE, t->bt->pages[b->page2].id, &ok);
     emit_mov64_rr(e, RCX, R9);
     emit_store_imm(e, MOP_VCPU(eip), b->eip);

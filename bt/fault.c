@@ -28,6 +28,7 @@ static void save_state(struct vcpu *v, const struct host_regs *regs, const struc
 static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs)
 {
     v->exit_slot = 0;
+    v->not_run = true;
     regs->rip = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_exit_raw);
     regs->rflags &= ~(uint64_t)EFL_DF;
 }
@@ -149,6 +150,7 @@ void bt_kick(struct vcpu *v, struct host_regs *regs)
     struct recovered at;
     if (recover_at(bt, (uint32_t)(regs->rip - rx), &at) && at.fix == FIX_STRING) {
         save_state(v, regs, &at);
+        v->sysflags |= EFL_RF; /* as string_yield() */
         leave(bt, v, regs);
     }
 }

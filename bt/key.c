@@ -4,6 +4,7 @@
 #include "bt/key.h"
 
 #include "mmu/mmu.h"
+#include "vmm/debug_trap.h"
 #include "vmm/segment.h"
 
 uint32_t key_of(struct vcpu *v, bool single)
@@ -26,8 +27,10 @@ uint32_t key_of(struct vcpu *v, bool single)
         key |= KEY_DIRECT;
     if (v->cpl == 3 && (v->cr0 & CR0_AM) && (v->sysflags & EFL_AC))
         key |= KEY_ALIGN;
-    if (single || (v->sysflags & EFL_TF) || v->shadow != SHADOW_NONE)
+    if (single || (v->sysflags & EFL_TF) || v->shadow != SHADOW_NONE || debug_armed(v))
         key |= KEY_SINGLE;
+    if (v->watching)
+        key = (key | KEY_WATCH) & ~KEY_DIRECT;
     if (v->cr0 & (CR0_EM | CR0_TS | CR0_MP)) {
         if (v->cr0 & (CR0_EM | CR0_TS))
             key |= KEY_FPU_NM;

@@ -52,18 +52,16 @@ void lower_string(struct translation *t, const struct insn *i) {
         emit_pointer(t, RSI);
     if (op.uses & STRING_DI)
         emit_pointer(t, RDI);
-    translation_mark(t, t->eip, FIX_STRING);
+    translation_mark(t, t->eip, i->rep == CO_REP_NONE ? FIX_NONE : FIX_STRING);
     if (i->opsize == 2 && (i->opcode & 1))
         emit_u8(e, 0x66);
     if (i->rep != CO_REP_NONE)
         emit_u8(e, i->rep == CO_REP_NE ? 0xf2 : 0xf3);
     emit_u8(e, i->opcode);
-    /* a kick may leave here, too: the instruction is complete, only the pointers are not cut back
-     */
-    translation_mark(t, t->next_eip, FIX_STRING);
+    /* from here on the instruction is complete: a kick must not start it again */
+    translation_mark(t, t->next_eip, FIX_NONE);
     if (op.uses & STRING_SI)
         emit_mov_rr(e, RSI, RSI);
     if (op.uses & STRING_DI)
         emit_mov_rr(e, RDI, RDI);
-    translation_mark(t, t->next_eip, FIX_NONE);
 }

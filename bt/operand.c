@@ -17,7 +17,8 @@
  *     op    [r9+r8]
  * and behind the block
  *   slow: restore flags; call prepare (R9 = pointer); op [r9]; call commit; jmp back
- * where prepare is mmu_prepare() and commit mmu_commit().
+ * where prepare is mmu_prepare() and commit mmu_commit(). Under data breakpoints there is no
+ * look-up, but a jump to `slow`.
  *
  * Segments: a flat one needs nothing; a wide one (4 GiB, any base) an addition; for any other the
  * segment thunk checks type and limit and adds the base (Intel SDM vol. 3A section 5.3). FS and GS
@@ -149,6 +150,7 @@ static void checked_access(struct translation *t, const struct insn *i, const st
 {
     struct emit *e = &t->e;
     struct slow_path *slow;
+    uint8_t *branch;
     unsigned user = key_user(t->key);
     int32_t tlb = (int32_t)(offsetof(struct vcpu, tlb) + user * sizeof(struct soft_tlb));
     int32_t tags = tlb + (int32_t)(access & MMU_W ? offsetof(struct soft_tlb, wtag)
@@ -161,20 +163,25 @@ static void checked_access(struct translation *t, const struct insn *i, const st
     }
     emit_linear(t, a, seg, size, access);
     emit_flags_save(e);
-    emit_mov_rr(e, R9, R8);
-    emit_op_reg(e, 0, 0xc1, 5, R9); /* shr r9d, 12 */
-    emit_u8(e, PAGE_SHIFT);
-    emit_op_reg(e, OP_B8, 0x0fb6, R9, R9); /* movzx r9d, r9b */
-    emit_lea(e, R10, mop_base(R8, (int32_t)size - 1));
-    emit_op_reg(e, 0, 0x81, 4, R10); /* and r10d, PAGE_MASK */
-    emit_u32(e, PAGE_MASK);
-    struct mop tag = {.base = REG_VCPU, .index = R9, .scale = 2, .disp = tags};
-    emit_op_mem(e, 0, 0x3b, R10, &tag); /* cmp r10d, [tag] */
-    uint8_t *branch = emit_jcc(e, CC_NE);
-    emit_flags_restore(e);
-    emit_load64(e, R9, (struct mop){.base = REG_VCPU, .index = R9, .scale = 3, .disp = addends});
-    struct mop m = {.base = R9, .index = R8};
-    use(t, i, &m, aux);
+    if (t->key & KEY_WATCH) {
+        branch = emit_jmp(e);
+    } else {
+        emit_mov_rr(e, R9, R8);
+        emit_op_reg(e, 0, 0xc1, 5, R9); /* shr r9d, 12 */
+        emit_u8(e, PAGE_SHIFT);
+        emit_op_reg(e, OP_B8, 0x0fb6, R9, R9); /* movzx r9d, r9b */
+        emit_lea(e, R10, mop_base(R8, (int32_t)size - 1));
+        emit_op_reg(e, 0, 0x81, 4, R10); /* and r10d, PAGE_MASK */
+        emit_u32(e, PAGE_MASK);
+        struct mop tag = {.base = REG_VCPU, .index = R9, .scale = 2, .disp = tags};
+        emit_op_mem(e, 0, 0x3b, R10, &tag); /* cmp r10d, [tag] */
+        branch = emit_jcc(e, CC_NE);
+        emit_flags_restore(e);
+        emit_load64(e, R9,
+                    (struct mop){.base = REG_VCPU, .index = R9, .scale = 3, .disp = addends});
+        struct mop m = {.base = R9, .index = R8};
+        use(t, i, &m, aux);
+    }
 
     slow = &t->slow[t->slow_count++];
     *slow = (struct slow_path){.insn = i,

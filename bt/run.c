@@ -85,20 +85,13 @@ static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct b
     block_chain(bt, from, n, to);
 }
 
-static void single_step_done(struct vcpu *v, bool tf)
-{
-    v->shadow = SHADOW_NONE;
-    if (tf && !v->exc.pending) {
-        v->dr[6] |= 1u << 14; /* BS */
-        vcpu_raise(v, VEC_DB);
-    }
-}
-
 static void run_translated(struct bt *bt, struct vcpu *v)
 {
-    uint8_t shadow = v->shadow;
-    bool tf = (v->sysflags & EFL_TF) != 0;
     uint32_t key = key_of(v, false);
+    uint8_t shadow = v->shadow;
+    /* RF is cleared by the instruction that it lets pass a breakpoint. Where none is enabled no
+     * one can tell when: PUSHF does not show it, and faults push it set. */
+    bool resume = v->sysflags & EFL_RF;
     struct block *b;
     struct block *from = NULL;
     uint64_t slot = v->exit_slot;
@@ -109,12 +102,16 @@ static void run_translated(struct bt *bt, struct vcpu *v)
         from = &bt->blocks[from_number];
     }
     bt->stats.dispatches++;
+    v->sysflags &= ~EFL_RF;
+    if (key & KEY_SINGLE && !single_begin(v, resume))
+        return;
     b = find_block(bt, v, key);
     if (!b) {
         v->exit_slot = 0;
         return;
     }
-    jumpcache_use(bt, key);
+    if (!(key & KEY_SINGLE))
+        jumpcache_use(bt, key);
     if (slot)
         link_exit(bt, from, slot, b);
     v->exit_slot = 0;
@@ -122,11 +119,8 @@ static void run_translated(struct bt *bt, struct vcpu *v)
     host_set_window(v->window_base[vcpu_user(v)]);
     enter_fn enter = (enter_fn)(uintptr_t)(bt->code.rx + bt->thunk_enter);
     enter(v, bt->code.rx + b->host);
-    if (b->key & KEY_SINGLE) {
-        if (v->shadow == shadow)
-            v->shadow = SHADOW_NONE;
-        single_step_done(v, tf);
-    }
+    if (key & KEY_SINGLE)
+        single_end(v, resume, shadow);
 }
 
 static void halt(struct bt *bt, struct vcpu *v)
@@ -155,6 +149,7 @@ static bool deliver_events(struct bt *bt, struct vcpu *v)
         bt->stats.exceptions++;
         v->exit_slot = 0;
         v->shadow = SHADOW_NONE;
+        v->dr6_hits = 0; /* of an instruction that faulted */
         if (!cpu_deliver_pending(v))
             vm_request_stop(vm, VM_STOP_TRIPLE_FAULT);
         return true;

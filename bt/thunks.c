@@ -19,6 +19,7 @@
 #include "bt/emit.h"
 #include "mmu/mmu.h"
 #include "vmm/cpu.h"
+#include "vmm/debug_trap.h"
 
 static const int callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 enum { CALLEE_SAVED = sizeof callee_saved / sizeof callee_saved[0] };
@@ -111,6 +112,7 @@ static void *prepare(struct vcpu *v, uint32_t gla, uint32_t what, uint32_t eip)
     unsigned access = (what >> 16) | (vcpu_user(v) ? MMU_USER : 0u);
 
     v->eip = eip;
+    debug_note_access(v, gla, what & 0xffff, access & MMU_W);
     return mmu_prepare(v, gla, what & 0xffff, access);
 }
 

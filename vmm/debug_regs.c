@@ -4,13 +4,12 @@
  * Invariant: DR4 and DR5 have no storage; the reserved bits of DR6 and DR7 read as the manual says.
  */
 #include "vmm/callout_priv.h"
+#include "vmm/debug_trap.h"
 
 #define DR6_WRITABLE 0x0000e00fu /* B0-B3, BD, BS, BT */
 #define DR6_ONES     0xffff0ff0u
-#define DR6_BD       (1u << 13)
 #define DR7_WRITABLE 0xffff23ffu
 #define DR7_ONES     0x00000400u
-#define DR7_GD       (1u << 13)
 
 /* The register that DR `number` means now, or -1 with a fault pending. */
 static int access_register(struct vcpu *v, unsigned number) {
@@ -28,10 +27,8 @@ static int access_register(struct vcpu *v, unsigned number) {
     if (!callout_need_cpl0(v))
         return -1;
     if (v->dr[7] & DR7_GD) {
-        /* Entry to the #DB handler clears GD, so that it may use the registers. */
-        v->dr[7] &= ~DR7_GD;
-        v->dr[6] |= DR6_BD;
-        vcpu_raise(v, VEC_DB);
+        v->sysflags |= EFL_RF; /* pushed set: this #DB is a fault, not a breakpoint */
+        debug_raise(v, DR6_BD);
         return -1;
     }
     return (int)number;
@@ -57,5 +54,8 @@ enum callout_result callout_mov_to_dr(struct vcpu *v, uint64_t arg) {
     if (number == 7)
         value = (value & DR7_WRITABLE) | DR7_ONES;
     v->dr[number] = value;
-    return CALLOUT_NEXT;
+    if (number != 7)
+        return CALLOUT_NEXT;
+    debug_dr7_changed(v);
+    return callout_leave(v); /* what follows may have to run in single steps */
 }

@@ -92,7 +92,7 @@ static bool to_task(struct vcpu *v, const struct far_ptr *p, const struct desc *
             return segment_fault(v, VEC_NP, p->sel, 0);
         tss = (uint16_t)(d->lo >> 16);
     }
-    return task_switch(v, tss, call ? TASK_CALL : TASK_JMP, 0, v->next_eip);
+    return task_switch(v, tss, call ? TASK_CALL : TASK_JMP, 0, v->next_eip, vcpu_eflags(v));
 }
 
 static bool transfer_protected(struct vcpu *v, const struct far_ptr *p, unsigned call_size) {

@@ -12,6 +12,7 @@
 
 #include "host/host.h"
 #include "mmu/mmu.h"
+#include "vmm/debug_trap.h"
 #include "vmm/segment.h"
 #include "vmm/stack.h"
 #include "vmm/task.h"
@@ -148,7 +149,7 @@ static bool fetch_handler(struct vcpu *v, uint16_t sel, unsigned ext, struct tar
 }
 
 static bool deliver_task_gate(struct vcpu *v, const struct event *e, uint16_t tss) {
-    if (!task_switch(v, tss, TASK_EVENT, e->ext, e->eip))
+    if (!task_switch(v, tss, TASK_EVENT, e->ext, e->eip, e->image))
         return false;
     return !e->has_error || task_push_error(v, e->error, e->ext);
 }
@@ -229,16 +230,21 @@ bool interrupt_v86_redirect(struct vcpu *v, unsigned vector, uint32_t eip) {
         e.image |= EFL_IOPL;
         e.image = (e.image & ~EFL_IF) | (v->sysflags & EFL_VIF ? EFL_IF : 0);
     }
+    uint8_t hits = v->dr6_hits;
+
     if (!deliver_vector_table(v, &e, 0))
         return false;
     vcpu_set_eflags(v, 0, EFL_TF | EFL_RF | (virtual_if ? EFL_VIF : EFL_IF));
+    v->dr6_hits = hits;
+    v->stepping = false;
     return true;
 }
 
 /* -- entry points
  * ---------------------------------------------------------------------------------- */
 
-/* The exceptions that are faults and push RF set (SDM vol. 3B section 17.3.1.1). */
+/* The exceptions that are faults and push RF set (SDM vol. 3B section 17.3.1.1). #DB and interrupts
+ * push it as it is: set by the run loop between the iterations of a repeated instruction. */
 static bool pushes_rf(unsigned vector) {
     const uint32_t faults = 1u << VEC_DE | 1u << VEC_BR | 1u << VEC_UD | 1u << VEC_NM |
                             1u << VEC_TS | 1u << VEC_NP | 1u << VEC_SS | 1u << VEC_GP |
@@ -258,10 +264,16 @@ static bool deliver(struct vcpu *v, const struct event *e) {
                  v->cpl, v->seg[SEG_CS].sel, e->eip, v->seg[SEG_SS].sel, v->gpr[ESP], e->image,
                  v->gpr[EAX], v->cr2);
     }
+    uint8_t hits = v->dr6_hits;
+
     if (!(v->cr0 & CR0_PE ? deliver_protected(v, e) : deliver_real(v, e)))
         return false;
     v->halted = false;
     v->shadow = SHADOW_NONE;
+    v->stepping = false; /* an INT n is not followed by the #DB of TF, which it has cleared */
+    v->dr6_hits = hits;  /* the frame is no data access */
+    if (e->vector == VEC_DB && !e->software)
+        v->dr[7] &= ~DR7_GD; /* the handler may use the registers */
     return true;
 }
 
@@ -274,7 +286,7 @@ bool cpu_deliver(struct vcpu *v, unsigned vector, enum event_kind kind, bool has
         .ext = kind != EVENT_SOFTWARE,
         .error = error,
         .eip = v->eip,
-        .image = vcpu_eflags(v) & ~EFL_RF,
+        .image = vcpu_eflags(v),
     };
 
     if (kind == EVENT_EXCEPTION && pushes_rf(vector))

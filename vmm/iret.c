@@ -11,10 +11,9 @@
 #include "vmm/stack.h"
 #include "vmm/task.h"
 
-/* EFLAGS bits any IRET may change. RF is accepted and dropped: it would be clear again after the
- * instruction returned to, and there are no instruction breakpoints for it to suppress. */
+/* EFLAGS bits any IRET may change. */
 #define FLAGS16 (EFL_ARITH | EFL_DF | EFL_TF | EFL_NT)
-#define FLAGS32 (FLAGS16 | EFL_AC | EFL_ID)
+#define FLAGS32 (FLAGS16 | EFL_RF | EFL_AC | EFL_ID)
 
 /* What IRET pops first. */
 struct frame {
@@ -156,7 +155,7 @@ static bool return_nested_task(struct vcpu *v) {
     uint16_t link;
 
     return mmu_read16(v, v->tr.base, &link, false) &&
-           task_switch(v, link, TASK_IRET, 0, v->next_eip);
+           task_switch(v, link, TASK_IRET, 0, v->next_eip, vcpu_eflags(v));
 }
 
 static bool iret_protected(struct vcpu *v, const struct frame *f, unsigned size) {

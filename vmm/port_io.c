@@ -1,7 +1,7 @@
 /*
- * IN, OUT, INS, OUTS: permission, transfer, I/O breakpoints.
+ * IN, OUT, INS, OUTS: permission and transfer.
  *
- * Intel SDM vol. 1 chapter 19 (IOPL, permission bit map), vol. 2A/2B, vol. 3B section 17.2.4.
+ * Intel SDM vol. 1 chapter 19 (IOPL, permission bit map), vol. 2A/2B.
  *
  * A repeated INS or OUTS moves one element at a time, with the registers exact after each, and
  * leaves for events between elements; EIP then stands at the instruction.
@@ -49,34 +49,6 @@ static bool port_allowed(struct vcpu *v, uint16_t port, unsigned size) {
     return bitmap_allows(v, port, size);
 }
 
-/* -- breakpoints ---------------------------------------------------------------------------------
- */
-
-#define DR7_ENABLES 0xffu
-#define DR7_RW_IO   2u
-
-/* Sets the DR6 bits of the I/O breakpoints that match. True: a #DB trap is due. */
-static bool breakpoint_hit(struct vcpu *v, uint16_t port, unsigned size) {
-    bool hit = false;
-
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned control = v->dr[7] >> (16 + 4 * i) & 0xfu;
-        uint32_t length = (control >> 2) + 1;
-        uint32_t start = v->dr[i] & ~(length - 1);
-
-        if ((v->dr[7] >> (2 * i) & 3u) && (control & 3u) == DR7_RW_IO && port < start + length &&
-            start < port + size) {
-            v->dr[6] |= 1u << i;
-            hit = true;
-        }
-    }
-    return hit;
-}
-
-static bool breakpoints_on(const struct vcpu *v) {
-    return (v->dr[7] & DR7_ENABLES) && (v->cr4 & CR4_DE);
-}
-
 /* -- IN and OUT ----------------------------------------------------------------------------------
  */
 
@@ -86,10 +58,7 @@ static uint16_t port_operand(const struct vcpu *v, uint64_t arg) {
 
 /* The access is done. */
 static enum callout_result finish(struct vcpu *v, uint16_t port, unsigned size) {
-    if (breakpoints_on(v) && breakpoint_hit(v, port, size)) {
-        vcpu_raise(v, VEC_DB);
-        return callout_leave(v);
-    }
+    debug_note_io(v, port, size);
     return v->vm->stop == VM_RUNNING ? CALLOUT_NEXT : callout_leave(v);
 }
 
@@ -129,6 +98,7 @@ static bool in_element(struct vcpu *v, uint16_t port, unsigned size, gla_t gla, 
 
     uint32_t value = bus_pio_read(v->vm, port, size);
 
+    debug_note_access(v, gla, size, true);
     if (!ptr)
         return mmu_write(v, gla, &value, size, vcpu_user(v));
     string_store(ptr, value, size);
@@ -138,6 +108,7 @@ static bool in_element(struct vcpu *v, uint16_t port, unsigned size, gla_t gla, 
 static bool out_element(struct vcpu *v, uint16_t port, unsigned size, gla_t gla, uint8_t *ptr) {
     uint32_t value = 0;
 
+    debug_note_access(v, gla, size, false);
     if (ptr)
         value = string_load(ptr, size);
     else if (!mmu_read(v, gla, &value, size, vcpu_user(v)))
@@ -153,10 +124,7 @@ struct transfer {
 
 /* Ends the instruction after an element, with the registers up to date. */
 static bool must_leave(struct vcpu *v, uint16_t port, unsigned size) {
-    if (breakpoints_on(v) && breakpoint_hit(v, port, size)) {
-        vcpu_raise(v, VEC_DB);
-        return true;
-    }
+    debug_note_io(v, port, size);
     return string_must_yield(v);
 }
 
@@ -197,7 +165,7 @@ static enum callout_result run(struct vcpu *v, uint64_t arg, const struct transf
         if (CO_REP(arg) == CO_REP_NONE || !string_remaining(v, arg))
             return leave ? callout_leave(v) : callout_wrote(v);
     } while (!leave);
-    return CALLOUT_EXIT;
+    return string_yield(v);
 }
 
 enum callout_result callout_ins(struct vcpu *v, uint64_t arg) {

@@ -10,6 +10,7 @@
 
 #include "host/host.h"
 #include "mmu/mmu.h"
+#include "vmm/debug_trap.h"
 
 /* -- explicit accesses ----------------------------------------------------------------------------
  */
@@ -67,13 +68,19 @@ bool cpu_linear(struct vcpu *v, unsigned sreg, gva_t off, uint32_t n, bool write
 bool cpu_read(struct vcpu *v, unsigned sreg, gva_t off, void *buf, uint32_t n) {
     gla_t gla;
 
-    return cpu_linear(v, sreg, off, n, false, &gla) && mmu_read(v, gla, buf, n, vcpu_user(v));
+    if (!cpu_linear(v, sreg, off, n, false, &gla) || !mmu_read(v, gla, buf, n, vcpu_user(v)))
+        return false;
+    debug_note_access(v, gla, n, false);
+    return true;
 }
 
 bool cpu_write(struct vcpu *v, unsigned sreg, gva_t off, const void *buf, uint32_t n) {
     gla_t gla;
 
-    return cpu_linear(v, sreg, off, n, true, &gla) && mmu_write(v, gla, buf, n, vcpu_user(v));
+    if (!cpu_linear(v, sreg, off, n, true, &gla) || !mmu_write(v, gla, buf, n, vcpu_user(v)))
+        return false;
+    debug_note_access(v, gla, n, true);
+    return true;
 }
 
 /* -- descriptors ----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include "vmm/stack.h"
 
 #include "mmu/mmu.h"
+#include "vmm/debug_trap.h"
 #include "vmm/segment.h"
 
 bool cpu_push(struct vcpu *v, uint32_t value, unsigned size) {
@@ -64,6 +65,9 @@ bool stack_push_frame(struct vcpu *v, const struct seg *ss, uint32_t *esp, const
         }
         return false;
     }
+    debug_note_access(v, ss->base + sp, first, true);
+    if (first != n)
+        debug_note_access(v, ss->base, n - first, true);
     *esp = stack_merge(ss, *esp, sp);
     return true;
 }

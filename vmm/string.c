@@ -26,14 +26,14 @@ static enum callout_result run(struct vcpu *v, uint64_t arg, step_fn step) {
 
     v->code_written = false;
     while (remaining && !stop) {
-        uint32_t done = step(v, arg, remaining, &stop);
+        uint32_t done = step(v, arg, v->stepping ? 1 : remaining, &stop);
 
         if (!done)
             return CALLOUT_EXIT;
         string_count_down(v, arg, done);
         remaining -= done;
         if (remaining && !stop && string_must_yield(v))
-            return CALLOUT_EXIT;
+            return string_yield(v);
     }
     return callout_wrote(v);
 }
@@ -48,10 +48,16 @@ static uint8_t *lowest(const struct vcpu *v, const struct string_span *s, uint32
     return v->flags & EFL_DF ? s->ptr - (size_t)(n - 1) * size : s->ptr;
 }
 
-/* The value of one element at gla that no span covers. */
+/* One element at gla that no span covers. */
 static bool read_element(struct vcpu *v, gla_t gla, uint32_t size, uint32_t *value) {
     *value = 0;
+    debug_note_access(v, gla, size, false);
     return mmu_read(v, gla, value, size, vcpu_user(v));
+}
+
+static bool write_element(struct vcpu *v, gla_t gla, uint32_t size, const uint32_t *value) {
+    debug_note_access(v, gla, size, true);
+    return mmu_write(v, gla, value, size, vcpu_user(v));
 }
 
 /* -- MOVS ----------------------------------------------------------------------------------------
@@ -84,7 +90,7 @@ static bool copy_element(struct vcpu *v, gla_t dst, gla_t src, uint32_t size) {
     uint32_t value;
 
     return mmu_probe(v, src, size, MMU_R | user) && mmu_probe(v, dst, size, MMU_W | user) &&
-           read_element(v, src, size, &value) && mmu_write(v, dst, &value, size, vcpu_user(v));
+           read_element(v, src, size, &value) && write_element(v, dst, size, &value);
 }
 
 static uint32_t movs_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop) {
@@ -137,7 +143,7 @@ static uint32_t stos_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop
 
     if (n)
         fill(lowest(v, &dst, n, size), v->gpr[EAX], n, size);
-    else if (mmu_write(v, dst.gla, &v->gpr[EAX], size, vcpu_user(v)))
+    else if (write_element(v, dst.gla, size, &v->gpr[EAX]))
         n = 1;
     else
         return 0;

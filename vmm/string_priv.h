@@ -8,6 +8,7 @@
 #define VMM_STRING_PRIV_H
 
 #include "vmm/callout.h"
+#include "vmm/debug_trap.h"
 #include "vmm/vm.h"
 
 static inline uint32_t string_mask(uint64_t arg) {
@@ -42,7 +43,14 @@ static inline void string_count_down(struct vcpu *v, uint64_t arg, uint32_t n) {
 
 /* An event waits: a repeated instruction must let it in between elements. */
 static inline bool string_must_yield(const struct vcpu *v) {
-    return v->vm->kicked || v->vm->stop != VM_RUNNING;
+    return v->vm->kicked || v->vm->stop != VM_RUNNING || v->stepping || v->dr6_hits;
+}
+
+/* Leaves with elements still to be done: what comes in now pushes RF set, so that a breakpoint on
+ * the instruction does not count for each of them (SDM vol. 3B section 17.3.1.1). */
+static inline enum callout_result string_yield(struct vcpu *v) {
+    v->sysflags |= EFL_RF;
+    return CALLOUT_EXIT;
 }
 
 /* One element in memory. (The builtin, since a freestanding compiler calls memcpy.) */

@@ -37,7 +37,7 @@ bool string_span(struct vcpu *v, uint64_t arg, unsigned sreg, unsigned reg, unsi
     n = at_most(n, elements_within(off, string_mask(arg), size, down));
     n = at_most(n, elements_within(off, s->limit, size, down));
     n = at_most(n, elements_within(span->gla & ~PAGE_MASK, PAGE_SIZE - 1, size, down));
-    if (n == 0)
+    if (n == 0 || v->watching) /* element by element, each is looked at */
         return true;
     span->ptr = mmu_page_ptr(v, span->gla, access | (vcpu_user(v) ? MMU_USER : 0));
     if (span->ptr)

@@ -11,6 +11,7 @@
 
 #include "host/host.h"
 #include "mmu/mmu.h"
+#include "vmm/debug_trap.h"
 #include "vmm/segment.h"
 
 enum { TSS32_BYTES = 0x68, TSS16_BYTES = 0x2c };
@@ -252,9 +253,9 @@ static bool load_segments(struct vcpu *v, unsigned ext) {
 
 /* Writes the old TSS, the link and the busy bits, then TR. The writes were probed; they fail only
  * in a guest whose TSS lies in its own page tables, before any register has changed. */
-static bool commit(struct vcpu *v, const struct seg *to, enum task_source source, uint32_t eip) {
+static bool commit(struct vcpu *v, const struct seg *to, enum task_source source, uint32_t eip,
+                   uint32_t eflags) {
     bool nests = source == TASK_CALL || source == TASK_EVENT;
-    uint32_t eflags = vcpu_eflags(v) & ~EFL_RF;
     uint16_t link = v->tr.sel;
 
     if (!save_context(v, eip, source == TASK_IRET ? eflags & ~EFL_NT : eflags))
@@ -282,7 +283,7 @@ static bool load_cr3(struct vcpu *v, const struct context *c, unsigned ext) {
 
 static bool start(struct vcpu *v, const struct context *c, enum task_source source, unsigned ext) {
     bool nests = source == TASK_CALL || source == TASK_EVENT;
-    uint32_t eflags = c->eflags & ~EFL_RF;
+    uint32_t eflags = c->eflags;
 
     memcpy(v->gpr, c->gpr, sizeof v->gpr);
     v->eip = c->eip;
@@ -290,20 +291,19 @@ static bool start(struct vcpu *v, const struct context *c, enum task_source sour
     v->cpl = v->sysflags & EFL_VM ? 3 : (uint8_t)sel_rpl(c->sel[SEG_CS]);
     v->cr0 |= CR0_TS;
     v->dr[7] &= ~0x155u; /* local breakpoints end with their task */
+    debug_dr7_changed(v);
     load_selectors(v, c);
     if (!load_cr3(v, c, ext) || !load_segments(v, ext))
         return false;
     if (v->eip > v->seg[SEG_CS].limit)
         return vcpu_raise_error(v, VEC_GP, ext);
-    if (c->trap) {
-        v->dr[6] |= 1u << 15;
-        return vcpu_raise(v, VEC_DB);
-    }
+    if (c->trap)
+        debug_raise(v, DR6_BT); /* before the task's first instruction; the switch is done */
     return true;
 }
 
-bool task_switch(struct vcpu *v, uint16_t sel, enum task_source source, unsigned ext,
-                 uint32_t eip) {
+bool task_switch(struct vcpu *v, uint16_t sel, enum task_source source, unsigned ext, uint32_t eip,
+                 uint32_t eflags) {
     uint8_t bytes[TSS32_BYTES];
     struct context c;
     struct seg to;
@@ -324,7 +324,7 @@ bool task_switch(struct vcpu *v, uint16_t sel, enum task_source source, unsigned
         unpack_context32(bytes, &c);
     else
         unpack_context16(v, bytes, &c);
-    return commit(v, &to, source, eip) && start(v, &c, source, ext);
+    return commit(v, &to, source, eip, eflags) && start(v, &c, source, ext);
 }
 
 bool task_push_error(struct vcpu *v, uint32_t error, unsigned ext) {

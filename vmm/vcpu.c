@@ -92,6 +92,10 @@ void vcpu_reset(struct vcpu *v) {
     memset(v->dr, 0, sizeof v->dr);
     v->dr[6] = 0xffff0ff0;
     v->dr[7] = 0x400;
+    v->watching = false;
+    v->stepping = false;
+    v->not_run = false;
+    v->dr6_hits = 0;
     memset(v->pdpte, 0, sizeof v->pdpte);
     v->cpl = 0;
     v->shadow = SHADOW_NONE;

@@ -115,6 +115,12 @@ struct vcpu {
     bool nmi_blocked;
     bool code_written; /* mmu_write overwrote translated code since this was last cleared */
 
+    /* debug exceptions (vmm/debug_trap.h) */
+    bool watching;    /* DR7 enables a data breakpoint */
+    bool stepping;    /* #DB for TF is due behind the instruction at work */
+    bool not_run;     /* bt/: the instruction did not begin, it is to be translated otherwise */
+    uint8_t dr6_hits; /* B0-B3 of breakpoints met, whose #DB is due behind the instruction */
+
     /* model-specific registers (vmm/msr.c) */
     uint64_t efer;
     uint32_t sysenter_cs, sysenter_esp, sysenter_eip;

@@ -236,9 +236,9 @@ static void dr_fixed_bits(void **state) {
     assert_int_equal(from_dr(6), 0xffffefff);
     EXPECT_NEXT(to_dr(6, 0));
     assert_int_equal(from_dr(6), 0xffff0ff0);
-    EXPECT_NEXT(to_dr(7, 0xffffffff & ~(1u << 13)));
+    EXPECT_LEAVE(to_dr(7, 0xffffffff & ~(1u << 13)));
     assert_int_equal(from_dr(7), 0xffff07ff);
-    EXPECT_NEXT(to_dr(7, 0));
+    EXPECT_LEAVE(to_dr(7, 0));
     assert_int_equal(from_dr(7), 0x400);
     EXPECT_NEXT(to_dr(3, 0x12345678));
     assert_int_equal(from_dr(3), 0x12345678);
@@ -257,13 +257,15 @@ static void dr4_dr5_alias_without_de(void **state) {
 
 static void general_detect(void **state) {
     (void)state;
-    EXPECT_NEXT(to_dr(7, 1u << 13));
+    EXPECT_LEAVE(to_dr(7, 1u << 13));
     cpu.gpr[EBX] = 5;
     assert_int_equal(callout_mov_to_dr(&cpu, A_REG(0) | A_RM(EBX)), CALLOUT_EXIT);
     assert_fault(VEC_DB, -1);
-    cpu.exc.pending = false;
-    assert_int_equal(from_dr(0), 0);
-    assert_int_equal(from_dr(6), 0xffff2ff0);
+    assert_int_equal(cpu.dr[0], 0);
+    assert_int_equal(cpu.dr[6], 0xffff2ff0);
+    put_idt(VEC_DB, CODE_0, HANDLER, 0x8e);
+    assert_true(cpu_deliver_pending(&cpu));
+    assert_int_equal(peek32(cpu.gpr[ESP] + 8) & EFL_RF, EFL_RF);
     assert_int_equal(from_dr(7), 0x400);
 }
 

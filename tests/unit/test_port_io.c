@@ -1,5 +1,6 @@
 /* vmm/port_io.c: permissions, IN/OUT, INS/OUTS, I/O breakpoints. */
 #include "tests/unit/callout_bench.h"
+#include "vmm/debug_trap.h"
 
 #define IMM_PORT(p)   A_IMM(p)
 #define DX_PORT       A_RM(1)
@@ -248,11 +249,14 @@ static void io_breakpoint_traps(void **state) {
     arm(0x70, 1); /* 70h-71h */
     EXPECT_NEXT(callout_out(&cpu, IMM_PORT(0x72) | A_OP(1)));
     EXPECT_NEXT(callout_out(&cpu, IMM_PORT(0x6e) | A_OP(2)));
-    assert_int_equal(callout_out(&cpu, IMM_PORT(0x6e) | A_OP(4)), CALLOUT_EXIT);
-    assert_fault(VEC_DB, -1);
-    assert_int_equal(cpu.eip, 0x4002);
-    assert_int_equal(cpu.dr[6], 0xffff0ff2);
+    assert_int_equal(cpu.dr6_hits, 0);
+    EXPECT_NEXT(callout_out(&cpu, IMM_PORT(0x6e) | A_OP(4)));
+    assert_int_equal(cpu.dr6_hits, 2);
     assert_int_equal(ports.writes, 3);
+    debug_raise_due(&cpu);
+    assert_fault(VEC_DB, -1);
+    assert_int_equal(cpu.dr[6], 0xffff0ff2);
+    assert_int_equal(cpu.dr6_hits, 0);
 }
 
 static void io_breakpoint_needs_de(void **state) {
@@ -263,6 +267,7 @@ static void io_breakpoint_needs_de(void **state) {
     arm(0x70, 0);
     cpu.dr[7] &= ~(1u << 2);
     EXPECT_NEXT(callout_in(&cpu, IMM_PORT(0x70) | A_OP(1)));
+    assert_int_equal(cpu.dr6_hits, 0);
 }
 
 static void io_breakpoint_between_elements(void **state) {
@@ -270,14 +275,14 @@ static void io_breakpoint_between_elements(void **state) {
     arm(0x1f0, 0);
     transfer(BUFFER, 2);
     assert_int_equal(callout_ins(&cpu, REP_INSTR(1)), CALLOUT_EXIT);
-    assert_fault(VEC_DB, -1);
     assert_int_equal(cpu.eip, 0x4000);
     assert_int_equal(cpu.gpr[ECX], 1);
-    cpu.exc.pending = false;
-    assert_int_equal(callout_ins(&cpu, REP_INSTR(1)), CALLOUT_EXIT);
-    assert_fault(VEC_DB, -1);
-    assert_int_equal(cpu.eip, 0x4002);
+    assert_int_equal(cpu.dr6_hits, 2);
+    assert_true(cpu.sysflags & EFL_RF);
+    cpu.dr6_hits = 0;
+    EXPECT_LEAVE(callout_ins(&cpu, REP_INSTR(1)));
     assert_int_equal(cpu.gpr[ECX], 0);
+    assert_int_equal(cpu.dr6_hits, 2);
 }
 
 int main(void) {
