@@ -69,6 +69,10 @@ const char *bt_callout_name(unsigned i) {
     return i < sizeof callouts / sizeof callouts[0] ? callouts[i].name : NULL;
 }
 
+uint64_t bt_callout_address(unsigned i) {
+    return (uint64_t)(uintptr_t)callouts[i].fn;
+}
+
 unsigned bt_callout_index(callout_fn fn) {
     unsigned i = 0;
 

@@ -52,4 +52,20 @@ const struct bt_stats *bt_stats(const struct vm *vm);
 /* Name of callout i for callout_count, NULL past the last. */
 const char *bt_callout_name(unsigned i);
 
+/* -- for traces and the panic report (bt/inspect.c); async-signal-safe -------------------------- */
+
+/* What routine callout i is. */
+uint64_t bt_callout_address(unsigned i);
+/* The host routine ("thunk") in front of the translations that holds this host address, and how far
+ * into it that is. NULL: it lies in none. */
+const char *bt_thunk_name(const struct vm *vm, uint64_t host, uint32_t *into);
+/* The linear address of the guest instruction that the host code at this address does. */
+bool bt_guest_place(const struct vm *vm, uint64_t host, gla_t *gla);
+/* Linear addresses of the blocks dispatched last, newest first; returns how many. Blocks that
+ * others chain to are not seen. */
+unsigned bt_recent(const struct vm *vm, gla_t *out, unsigned max);
+/* Brings struct vcpu up to date from the registers of interrupted translated code. False: they are
+ * not such, or between two guest instructions; nothing has changed. */
+bool bt_recover(struct vcpu *v, const struct host_regs *regs);
+
 #endif

@@ -22,6 +22,7 @@ enum {
     JUMP_CACHE_ENTRIES = 64 * 1024,
     JUMP_LOG = 16384,
     HINTS = 16 * 1024,
+    RECENT_BLOCKS = 64,
 };
 
 /* Where a direct branch leaves its block, and where it has been patched to go. */
@@ -116,6 +117,8 @@ struct bt {
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
     struct insn insns[BLOCK_MAX_INSNS];
     struct side_entry sides[BLOCK_MAX_INSNS * 8];
+    gla_t recent[RECENT_BLOCKS]; /* ring of the blocks dispatched last, for the panic report */
+    uint32_t recent_count;
     uint64_t run_start_ns;
     struct bt_stats stats;
 };
@@ -203,5 +206,9 @@ struct recovered {
 };
 /* What guest instruction the host code at TC offset `offset` belongs to. */
 bool recover_at(struct bt *bt, uint32_t offset, struct recovered *out);
+
+/* -- fault.c -- */
+/* Brings struct vcpu up to date from the registers at a place that recover_at has found. */
+void fault_save_state(struct vcpu *v, const struct host_regs *regs, const struct recovered *at);
 
 #endif

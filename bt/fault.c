@@ -12,7 +12,7 @@
  * instruction is translated to the checked form instead. */
 enum { CODE_WRITES_BEFORE_CHECKED = 8 };
 
-static void save_state(struct vcpu *v, const struct host_regs *regs, const struct recovered *at)
+void fault_save_state(struct vcpu *v, const struct host_regs *regs, const struct recovered *at)
 {
     for (unsigned n = 0; n < 8; n++)
         v->gpr[n] = (uint32_t)regs->gpr[reg_of_gpr(n)];
@@ -37,8 +37,8 @@ static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs)
 static void make_checked(struct bt *bt, const struct recovered *at, int64_t offset, const char *why)
 {
     if (LOG_ON(LOG_MMU))
-        host_log("bt: checked form at eip %08x for gla %08llx: %s\n", at->eip,
-                 (unsigned long long)offset, why);
+        host_log("bt: checked form of @%08x for %08llx: %s",
+                 at->block->gla + (at->eip - at->block->eip), (unsigned long long)offset, why);
     hint_set(bt, at->block->gla + (at->eip - at->block->eip));
     block_kill(bt, at->block);
     bt->stats.retranslated++;
@@ -113,12 +113,12 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
     bt->stats.host_faults++;
     if (vector == VEC_PF && in_poison(bt, address)) {
         bt->stats.polls++;
-        save_state(v, regs, &at);
+        fault_save_state(v, regs, &at);
         leave(bt, v, regs);
         return true;
     }
     /* the fault handlers below may look at the guest's state */
-    save_state(v, regs, &at);
+    fault_save_state(v, regs, &at);
     if (vector == VEC_PF && address == v->seg_poison) {
         make_checked(bt, &at, 0, "FS or GS is not 4 GiB wide");
     } else if (vector == VEC_PF) {
@@ -149,7 +149,7 @@ void bt_kick(struct vcpu *v, struct host_regs *regs)
     /* a long REP would not poll for a while: leave between two of its elements */
     struct recovered at;
     if (recover_at(bt, (uint32_t)(regs->rip - rx), &at) && at.fix == FIX_STRING) {
-        save_state(v, regs, &at);
+        fault_save_state(v, regs, &at);
         v->sysflags |= EFL_RF; /* as string_yield() */
         leave(bt, v, regs);
     }

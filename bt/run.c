@@ -110,6 +110,7 @@ static void run_translated(struct bt *bt, struct vcpu *v)
         v->exit_slot = 0;
         return;
     }
+    bt->recent[bt->recent_count++ % RECENT_BLOCKS] = b->gla;
     if (!(key & KEY_SINGLE))
         jumpcache_use(bt, key);
     if (slot)

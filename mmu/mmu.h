@@ -35,6 +35,9 @@ bool mmu_read(struct vcpu *v, gla_t gla, void *buf, uint32_t n, bool user);
 bool mmu_write(struct vcpu *v, gla_t gla, const void *buf, uint32_t n, bool user);
 /* Checks that n bytes could be accessed (sets A/D as an access would). False: #PF pending. */
 bool mmu_probe(struct vcpu *v, gla_t gla, uint32_t n, unsigned access);
+/* Reads what lies at gla in RAM or ROM, as a supervisor would see it, with no effect on anything
+ * (mmu/peek.c). Returns how many of the n bytes: fewer where a page is not mapped or a device. */
+uint32_t mmu_peek(const struct vcpu *v, gla_t gla, void *buf, uint32_t n);
 /* Short forms for supervisor or CPL-dependent data. */
 bool mmu_read8(struct vcpu *v, gla_t gla, uint8_t *out, bool user);
 bool mmu_read16(struct vcpu *v, gla_t gla, uint16_t *out, bool user);
