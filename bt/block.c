@@ -85,6 +85,7 @@ static void forget_incoming(struct bt *bt, uint32_t number, struct block_exit *x
 void block_kill(struct bt *bt, struct block *b) {
     if (!b->page)
         return;
+    bt->vm->vcpu.returns_stale = true;
     while (b->incoming) {
         struct block_exit *x = exit_of(bt, b->incoming);
         b->incoming = x->next_in;

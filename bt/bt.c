@@ -33,13 +33,15 @@ bool bt_create(struct vm *vm, size_t cache_bytes) {
     if (!bt)
         return false;
     bt->vm = vm;
-    if (!host_code_create(&bt->code, cache_bytes) || !allocate(bt, vm->mem.ram_size >> PAGE_SHIFT))
+    if (!host_code_create(&bt->code, cache_bytes) || !allocate(bt, vm->mem.span >> PAGE_SHIFT))
         return false;
     bt->block_head = bt->block_tail = 1;
     bt->page_count = 1;
     bt->page_id = 1; /* ids start at 2: an unlinked page check compares with 1 */
     insn_decoder_init(bt->decoder);
     thunks_emit(bt);
+    if (!returns_create(bt))
+        return false;
     bt->stats.cache_size = bt->code.size;
     vm->bt = bt;
     return true;

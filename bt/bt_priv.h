@@ -177,6 +177,13 @@ void jumpcache_flush(struct bt *bt, bool everything);
 /* Blocks for `key` are to run: blocks made for another key must not be found. */
 void jumpcache_use(struct bt *bt, uint32_t key);
 
+/* -- returns.c -------------------------------------------------------------------------------------- */
+bool returns_create(struct bt *bt);
+/* Makes all pairs from rsp up lead to the miss thunk: v->returns_stale is set. */
+void returns_scrub(struct vcpu *v, uint64_t rsp);
+/* Empties the stack if the fault at `address` is its overflow. True: run the host instruction again. */
+bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address);
+
 /* -- hints.c: instructions known to need the checked form ------------------------------------------------ */
 bool hint_get(const struct bt *bt, gla_t gla);
 void hint_set(struct bt *bt, gla_t gla);

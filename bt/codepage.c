@@ -23,7 +23,7 @@ static void forget_all(struct bt *bt) {
     memset(bt->vm->vcpu.code_tlb, 0, sizeof bt->vm->vcpu.code_tlb);
     memset(bt->page_buckets, 0, CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
     for (uint32_t n = 1; n < bt->page_count; n++)
-        if ((gpa_t)bt->pages[n].ppage << PAGE_SHIFT < bt->vm->mem.ram_size)
+        if ((gpa_t)bt->pages[n].ppage << PAGE_SHIFT < bt->vm->mem.span)
             bt->frame_pages[bt->pages[n].ppage] = 0;
     bt->page_count = 1;
 }
@@ -34,7 +34,7 @@ void codepage_make_room(struct bt *bt) {
 }
 
 static bool frame_is_ram(const struct bt *bt, uint32_t ppage) {
-    return (gpa_t)ppage << PAGE_SHIFT < bt->vm->mem.ram_size;
+    return (gpa_t)ppage << PAGE_SHIFT < bt->vm->mem.span;
 }
 
 static uint32_t find_or_make(struct bt *bt, uint32_t vpage, uint32_t ppage, bool user,
@@ -178,7 +178,7 @@ bool bt_code_written(struct vm *vm, gpa_t gpa, uint64_t n) {
     struct bt *bt = vm->bt;
     bool any = false;
 
-    while (n > 0 && gpa < vm->mem.ram_size) {
+    while (n > 0 && gpa < vm->mem.span) {
         uint32_t from = (uint32_t)gpa & ~PAGE_MASK;
         uint32_t part = PAGE_SIZE - from < n ? PAGE_SIZE - from : (uint32_t)n;
         if (vm->mem.frame_flags[gpa >> PAGE_SHIFT] & FRAME_CODE)
@@ -208,6 +208,7 @@ static void revalidate_global(struct bt *bt, struct vcpu *v, struct code_page *p
 void bt_map_changed(struct vcpu *v, bool global_too) {
     struct bt *bt = v->vm->bt;
 
+    v->returns_stale = true;
     memset(v->code_tlb, 0, sizeof v->code_tlb);
     jumpcache_flush(bt, global_too);
     if (global_too)
@@ -219,6 +220,7 @@ void bt_map_changed_page(struct vcpu *v, gla_t gla) {
     struct bt *bt = v->vm->bt;
     uint32_t vpage = gla >> PAGE_SHIFT;
 
+    v->returns_stale = true;
     v->code_tlb[0][vpage % CODE_TLB_ENTRIES] = 0;
     v->code_tlb[1][vpage % CODE_TLB_ENTRIES] = 0;
     for (uint32_t n = bt->page_buckets[bucket_of(vpage)]; n; n = bt->pages[n].next) {

@@ -10,6 +10,9 @@
  *
  * An indirect exit looks the target up in the jump cache without touching the flags:
  *   movzx r9d, r8w; mov r10, [r13+r9*8]; add minus_eip to EIP by LEA; JRCXZ on the sum.
+ * CALL and RET go in pairs with the host's (returns.c); a RET whose pair does not fit takes the jump
+ * cache.
+ *
  * After a kick R13 points at an unmapped page, which makes this load, and the poll before backward
  * branches, the places where interrupts are taken.
  */
@@ -28,17 +31,11 @@ static void emit_dispatch(struct translation *t)
     emit_patch32(emit_jmp(&t->e), bt_rw(t->bt, t->bt->thunk_exit));
 }
 
-void exit_indirect(struct translation *t)
+/* The jump through the jump cache to the guest EIP in R8. */
+static void emit_jump_cache(struct translation *t)
 {
     struct emit *e = &t->e;
 
-    t->ended = true;
-    if (translation_single(t) || !(t->key & KEY_FLAT(SEG_CS))) {
-        /* a CS limit has to be checked for the target: the dispatcher does */
-        emit_store(e, MOP_VCPU(eip), R8);
-        emit_dispatch(t);
-        return;
-    }
     emit_op_reg(e, 0, 0x0fb7, R9, R8); /* movzx r9d, r8w */
     translation_mark(t, t->eip, FIX_EIP_R8);
     emit_load64(e, R10, (struct mop){.base = REG_JUMP_CACHE, .index = R9, .scale = 3});
@@ -52,6 +49,90 @@ void exit_indirect(struct translation *t)
     emit_load(e, R10, (struct mop){.base = REG_JUMP_CACHE, .index = R9, .scale = 3, .disp = 4});
     emit_lea64(e, R10, (struct mop){.base = R10, .index = REG_TC});
     emit_jmp_reg(e, R10);
+}
+
+void exit_indirect(struct translation *t)
+{
+    struct emit *e = &t->e;
+
+    t->ended = true;
+    if (translation_single(t) || !(t->key & KEY_FLAT(SEG_CS))) {
+        /* a CS limit has to be checked for the target: the dispatcher does */
+        emit_store(e, MOP_VCPU(eip), R8);
+        emit_dispatch(t);
+        return;
+    }
+    emit_jump_cache(t);
+}
+
+/* Can calls and returns go in pairs here? */
+static bool pairs(const struct translation *t)
+{
+    return !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
+}
+
+/* push -next_eip; then the host CALL, which the caller emits. */
+static void emit_push_pair(struct translation *t)
+{
+    emit_u8(&t->e, 0x68);
+    emit_u32(&t->e, 0u - t->next_eip);
+}
+
+/* Where the host RET of the pair comes back to: drops the other half, goes on behind the CALL. */
+static void emit_landing(struct translation *t)
+{
+    emit_lea64(&t->e, RSP, mop_base(RSP, 8));
+    exit_direct(t, t->next_eip, emit_jmp(&t->e));
+}
+
+void exit_call_direct(struct translation *t, uint32_t target)
+{
+    t->ended = true;
+    if (!pairs(t)) {
+        exit_direct(t, target, emit_jmp(&t->e));
+        return;
+    }
+    emit_push_pair(t);
+    exit_direct(t, target, emit_call(&t->e));
+    emit_landing(t);
+}
+
+void exit_call_indirect(struct translation *t)
+{
+    uint8_t *over;
+
+    if (!pairs(t)) {
+        exit_indirect(t);
+        return;
+    }
+    t->ended = true;
+    emit_push_pair(t);
+    over = emit_call(&t->e);
+    emit_landing(t);
+    emit_bind(&t->e, over);
+    emit_jump_cache(t);
+}
+
+void exit_return(struct translation *t)
+{
+    struct emit *e = &t->e;
+    uint8_t *match;
+
+    if (!pairs(t)) {
+        exit_indirect(t);
+        return;
+    }
+    t->ended = true;
+    emit_mov64_rr(e, R11, RCX);
+    emit_load(e, RCX, mop_base(RSP, 8));
+    emit_lea(e, RCX, (struct mop){.base = RCX, .index = R8});
+    match = emit_short(e, 0xe3); /* jrcxz */
+    emit_mov64_rr(e, RCX, R11);
+    emit_load64(e, RSP, MOP_VCPU(tc_stack));
+    emit_jump_cache(t);
+    emit_bind_short(e, match);
+    emit_mov64_rr(e, RCX, R11);
+    emit_u8(e, 0xc3);
 }
 
 void exit_poll(struct translation *t)

@@ -111,6 +111,8 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         !recover_at(bt, (uint32_t)(regs->rip - rx), &at))
         return false;
     bt->stats.host_faults++;
+    if (vector == VEC_PF && returns_overflow(v, regs, address))
+        return true;
     if (vector == VEC_PF && in_poison(bt, address)) {
         bt->stats.polls++;
         fault_save_state(v, regs, &at);
@@ -123,8 +125,11 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         make_checked(bt, &at, 0, "FS or GS is not 4 GiB wide");
     } else if (vector == VEC_PF) {
         int64_t offset = (int64_t)(address - v->window_base[vcpu_user(v)]);
-        if (window_fault(bt, v, &at, offset, error & PFERR_W))
+        if (window_fault(bt, v, &at, offset, error & PFERR_W)) {
+            if (v->returns_stale)
+                returns_scrub(v, regs->gpr[RSP]);
             return true;
+        }
     } else if (vector == VEC_GP || vector == VEC_SS) {
         vcpu_raise_error(v, VEC_GP, 0); /* a misaligned SSE operand */
     } else if (vector == VEC_XM && !(v->cr4 & CR4_OSXMMEXCPT)) {

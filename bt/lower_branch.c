@@ -163,7 +163,7 @@ void lower_call(struct translation *t, const struct insn *i) {
         poll_if_backward(t, target);
         if (direct_target_ok(t, target)) {
             lower_push_return(t, i, i->stack_size);
-            emit_goto(t, target);
+            exit_call_direct(t, target);
         }
         t->ended = true;
         return;
@@ -173,7 +173,7 @@ void lower_call(struct translation *t, const struct insn *i) {
     emit_store(&t->e, MOP_VCPU(target), R8);
     lower_push_return(t, i, i->stack_size);
     emit_load(&t->e, R8, MOP_VCPU(target));
-    exit_indirect(t);
+    exit_call_indirect(t);
 }
 
 /* aux: size | bytes to release << 4. The return address goes to R8. */
@@ -202,5 +202,5 @@ void lower_ret(struct translation *t, const struct insn *i) {
     unsigned release = i->opcode == 0xc2 ? i->imm & 0xffff : 0;
 
     operand_access(t, i, &top, SEG_SS, i->stack_size, MMU_R, use_ret, i->stack_size | release << 4);
-    exit_indirect(t);
+    exit_return(t);
 }

@@ -118,6 +118,7 @@ static void run_translated(struct bt *bt, struct vcpu *v)
     v->exit_slot = 0;
     arm_poll(bt, v);
     host_set_window(v->window_base[vcpu_user(v)]);
+    v->returns_stale = false; /* the stack of translated code starts empty */
     enter_fn enter = (enter_fn)(uintptr_t)(bt->code.rx + bt->thunk_enter);
     enter(v, bt->code.rx + b->host);
     if (key & KEY_SINGLE)

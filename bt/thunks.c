@@ -153,6 +153,7 @@ static void emit_enter(struct bt *bt, struct emit *e)
     emit_mov64_rr(e, R10, RSI);
     emit_mov64_ri(e, REG_TC, (uint64_t)(uintptr_t)bt->code.rx);
     emit_store64(e, MOP_VCPU(host_rsp), RSP);
+    emit_load64(e, RSP, MOP_VCPU(tc_stack));
     emit_load_all(e);
     emit_jmp_reg(e, R10);
 }
@@ -183,10 +184,30 @@ static void emit_leave(struct bt *bt, struct emit *e)
     emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_exit_done));
 }
 
-static void emit_align_call(struct emit *e, bool in)
+/* From the stack of translated code to the run loop's (16-byte aligned, as C wants it) and back. */
+static void emit_c_stack(struct emit *e)
 {
-    emit_op_reg(e, OP_W, 0x83, in ? 5 : 0, RSP); /* sub/add rsp, 8 */
-    emit_u8(e, 8);
+    emit_store64(e, MOP_VCPU(tc_rsp), RSP);
+    emit_load64(e, RSP, MOP_VCPU(host_rsp));
+}
+
+static void scrub(struct vcpu *v)
+{
+    returns_scrub(v, v->tc_rsp);
+}
+
+/* Return addresses that C code has made stale are replaced first. */
+static void emit_tc_stack(struct emit *e)
+{
+    struct mop stale = MOP_VCPU(returns_stale);
+
+    emit_op_mem(e, 0, 0x80, 7, &stale); /* cmp byte [stale], 0 */
+    emit_u8(e, 0);
+    uint8_t *fresh = emit_short(e, 0x74); /* je */
+    emit_mov64_rr(e, RDI, REG_VCPU);
+    emit_c_call(e, (const void *)scrub);
+    emit_bind_short(e, fresh);
+    emit_load64(e, RSP, MOP_VCPU(tc_rsp));
 }
 
 static void emit_callout(struct bt *bt, struct emit *e)
@@ -200,11 +221,11 @@ static void emit_callout(struct bt *bt, struct emit *e)
     emit_op_mem(e, OP_W, 0xff, 0, &count); /* inc qword */
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov64_rr(e, RSI, R9);
-    emit_align_call(e, true);
+    emit_c_stack(e);
     emit_call_reg(e, R8);
-    emit_align_call(e, false);
     emit_op_reg(e, 0, 0x85, RAX, RAX);
     uint8_t *leave = emit_jcc(e, CC_NE);
+    emit_tc_stack(e);
     emit_load_all(e);
     emit_u8(e, 0xc3);
     emit_bind(e, leave);
@@ -215,17 +236,18 @@ static void emit_prepare(struct bt *bt, struct emit *e)
 {
     bt->thunk_prepare = begin(bt, e);
     emit_save_all(e);
-    emit_push(e, R8);
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov_rr(e, RSI, R8);
     emit_mov_rr(e, RDX, R9);
     emit_mov_rr(e, RCX, R10);
+    emit_c_stack(e);
     emit_c_call(e, (const void *)prepare);
-    emit_pop(e, R8);
     emit_op_reg(e, OP_W, 0x85, RAX, RAX);
     uint8_t *leave = emit_jcc(e, CC_E);
-    emit_mov64_rr(e, R9, RAX);
+    emit_store64(e, MOP_VCPU(pointer), RAX);
+    emit_tc_stack(e);
     emit_load_all(e);
+    emit_load64(e, R9, MOP_VCPU(pointer));
     emit_u8(e, 0xc3);
     emit_bind(e, leave);
     emit_leave(bt, e);
@@ -242,14 +264,14 @@ static void emit_commit(struct bt *bt, struct emit *e, bool stay)
     emit_save_all(e);
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov_rr(e, RSI, R10);
-    emit_align_call(e, true);
+    emit_c_stack(e);
     emit_c_call(e, (const void *)commit);
-    emit_align_call(e, false);
     if (!stay) {
         emit_u8(e, 0x84); /* test al, al */
         emit_u8(e, 0xc0);
         leave = emit_jcc(e, CC_NE);
     }
+    emit_tc_stack(e);
     emit_load_all(e);
     emit_u8(e, 0xc3);
     if (leave) {
@@ -266,12 +288,12 @@ static void emit_segment(struct bt *bt, struct emit *e)
     emit_mov_rr(e, RSI, R8);
     emit_mov_rr(e, RDX, R9);
     emit_mov_rr(e, RCX, R10);
-    emit_align_call(e, true);
+    emit_c_stack(e);
     emit_c_call(e, (const void *)segment);
-    emit_align_call(e, false);
     emit_u8(e, 0x84); /* test al, al */
     emit_u8(e, 0xc0);
     uint8_t *leave = emit_jcc(e, CC_E);
+    emit_tc_stack(e);
     emit_load_all(e);
     emit_load(e, R8, MOP_VCPU(val));
     emit_u8(e, 0xc3);

@@ -104,6 +104,10 @@ void load_value(struct translation *t, const struct insn *i, const struct ea *a,
 void exit_direct(struct translation *t, uint32_t target, uint8_t *branch);
 /* Jump to the guest EIP in R8 through the jump cache. */
 void exit_indirect(struct translation *t);
+/* CALL after its push: to `target`, or to the guest EIP in R8; and RET to the guest EIP in R8. */
+void exit_call_direct(struct translation *t, uint32_t target);
+void exit_call_indirect(struct translation *t);
+void exit_return(struct translation *t);
 /* Interrupt poll before the instruction at t->eip. */
 void exit_poll(struct translation *t);
 /* Block entry: leaves unless the page that the block's one crossing instruction ends on is still

@@ -39,6 +39,10 @@ bool host_code_create(struct host_code *c, size_t bytes);
 /* A PROT_NONE stretch of `bytes`: any access faults. NULL: none left. */
 void *host_poison_create(size_t bytes);
 
+/* A stack of `bytes` for translated code; below it an access faults. Returns its top (the address
+ * behind its last byte, 64-byte aligned), or NULL. */
+void *host_stack_create(size_t bytes);
+
 /* -- windows: 4 GiB of address space through which a guest view is accessed directly ---------- */
 
 struct host_window;

@@ -88,11 +88,15 @@ struct vcpu {
     uint64_t jc_sti;      /* the same once IF is set: STI loads it */
     uint64_t exit_slot;   /* which block exit left translated code (bt/) */
     uint64_t host_rsp;    /* stack of the run loop while translated code runs */
+    uint64_t tc_rsp;      /* stack of translated code during callouts */
+    uint64_t tc_stack;    /* its empty state (bt/returns.c) */
+    bool returns_stale;   /* return addresses on it may lead to dead or remapped code */
     uint32_t next_eip;    /* callouts: EIP of the following instruction */
     uint32_t ea;          /* callouts: effective address (offset) of the memory operand */
     uint32_t val;         /* callouts: operand value where a lowering passes one */
     uint32_t scratch;     /* translated code: a value between two operands of one instruction */
     uint32_t target;      /* translated code: where an indirect CALL goes, during its push */
+    uint64_t pointer;     /* translated code: what prepare() returned */
     uint32_t pushf_fixed; /* what PUSHF adds to the live flags: sysflags | 2, less host constants */
     uint64_t window_base[2];      /* GS base by user? 1 : 0; 0 when that view has no window */
     /* FS and GS: where their base stands if translated code may use it without a check, else an

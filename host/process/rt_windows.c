@@ -52,6 +52,14 @@ void *host_poison_create(size_t bytes) {
     return p == MAP_FAILED ? NULL : p;
 }
 
+void *host_stack_create(size_t bytes) {
+    uint8_t *p = host_poison_create(GUARD + bytes);
+
+    if (!p || rt_syscall3(SYS_mprotect, (long)(p + GUARD), (long)bytes, PROT_READ | PROT_WRITE) != 0)
+        return NULL;
+    return p + GUARD + bytes;
+}
+
 /* A shared memory object of its own, which no other process can reach. */
 static int memory_object(const char *name, uint64_t bytes) {
     int fd = memfd_create(name, MFD_CLOEXEC);

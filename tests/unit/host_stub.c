@@ -175,6 +175,11 @@ void host_set_window(uint64_t base) {
     host_stub.window_base = base;
 }
 
+void *host_stack_create(size_t bytes) {
+    uint8_t *p = host_alloc(bytes);
+    return p ? p + bytes : NULL;
+}
+
 bool host_clobbers_fpu(void) {
     return false;
 }
