@@ -68,12 +68,12 @@ static uint8_t read_data(struct i8042 *k) {
  * --------------------------------------------------------------------------------------------- */
 
 static uint8_t output_port(const struct i8042 *k) {
-    return (uint8_t)(OUT_LINES | OUT_RUN | (*k->a20 ? OUT_A20 : 0) |
+    return (uint8_t)(OUT_LINES | OUT_RUN | (k->a20->open ? OUT_A20 : 0) |
                      (k->status & ST_OBF ? k->status & ST_AUX ? OUT_AUX : OUT_OBF : 0));
 }
 
 static void write_output_port(struct i8042 *k, uint8_t value) {
-    *k->a20 = value & OUT_A20;
+    a20_set(k->a20, value & OUT_A20);
     if (!(value & OUT_RUN))
         vm_request_stop(k->vm, VM_STOP_RESET);
 }
@@ -215,7 +215,7 @@ static const struct pio_ops data_ops = {data_read, data_write, 1};
 static const struct pio_ops status_ops = {status_read, status_write, 1};
 
 bool i8042_create(struct i8042 *k, struct vm *vm, struct irq_line keyboard, struct irq_line mouse,
-                  bool *a20) {
+                  struct a20_gate *a20) {
     *k = (struct i8042){.vm = vm, .irq_keyboard = keyboard, .irq_mouse = mouse, .a20 = a20};
     i8042_reset(k);
     return bus_map_pio(vm->bus, 0x60, 1, &data_ops, k) &&

@@ -12,13 +12,14 @@
 #include <stdint.h>
 
 #include "devices/ps2.h"
+#include "vmm/a20.h"
 #include "vmm/bus.h"
 #include "vmm/irq.h"
 
 struct i8042 {
     struct vm *vm;
     struct irq_line irq_keyboard, irq_mouse;
-    bool *a20;
+    struct a20_gate *a20;
     struct ps2_keyboard keyboard;
     struct ps2_mouse mouse;
     uint8_t ram[32]; /* byte 0 is the command byte */
@@ -29,7 +30,7 @@ struct i8042 {
 
 /* Attaches ports 60h and 64h. False: a port is taken. */
 bool i8042_create(struct i8042 *k, struct vm *vm, struct irq_line keyboard, struct irq_line mouse,
-                  bool *a20);
+                  struct a20_gate *a20);
 void i8042_reset(struct i8042 *k);
 
 #endif

@@ -3,11 +3,13 @@
 
 #include "vmm/vm.h"
 
-#define PMBA      0x40u /* configuration: base of the registers, bit 0 reads 1 */
-#define PMREGMISC 0x80u /* configuration: bit 0 enables them */
-#define PMBA_MASK 0xffc0u
-#define PM_BYTES  64u
-#define TMR_BITS  24u
+#define PMBA            0x40u /* configuration: base of the registers, bit 0 reads 1 */
+#define DEVACTB         0x58u
+#define DEVACTB_APMC_EN 0x02000000u
+#define PMREGMISC       0x80u /* configuration: bit 0 enables them */
+#define PMBA_MASK       0xffc0u
+#define PM_BYTES        64u
+#define TMR_BITS        24u
 
 #define STS_TMR     0x0001u
 #define STS_GBL     0x0020u
@@ -183,6 +185,8 @@ void piix4_pm_reset(struct piix4_pm *p) {
     p->pci.config[PCI_IRQ_LINE] = PM_SCI_IRQ;
     pci_put16(p->pci.config, PMBA, PM_BASE | 1);
     p->pci.config[PMREGMISC] = 1;
+    /* SMIs for port B2h, which say to firmware that its SMM is set up: there is none to set up */
+    pci_put32(p->pci.config, DEVACTB, DEVACTB_APMC_EN);
     apply_base(p);
     update(p);
 }

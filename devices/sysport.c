@@ -41,14 +41,14 @@ static uint32_t port92_read(void *dev, uint16_t offset, unsigned size) {
     const struct sysport *s = dev;
     (void)offset;
     (void)size;
-    return *s->a20 ? PORT92_A20 : 0;
+    return s->a20->open ? PORT92_A20 : 0;
 }
 
 static void port92_write(void *dev, uint16_t offset, unsigned size, uint32_t value) {
     struct sysport *s = dev;
     (void)offset;
     (void)size;
-    *s->a20 = value & PORT92_A20;
+    a20_set(s->a20, value & PORT92_A20);
     if (value & PORT92_RESET)
         vm_request_stop(s->vm, VM_STOP_RESET);
 }
@@ -76,12 +76,13 @@ static const struct pio_ops port92_ops = {port92_read, port92_write, 1};
 static const struct pio_ops debugcon_ops = {debugcon_read, debugcon_write, 1};
 
 bool sysport_create(struct sysport *s, struct vm *vm, struct vclock *clock, struct pit *pit,
-                    bool *a20, int debugcon) {
+                    struct a20_gate *a20, int debugcon) {
     *s = (struct sysport){.vm = vm, .clock = clock, .pit = pit, .a20 = a20, .debugcon = debugcon};
     return bus_map_pio(vm->bus, 0x61, 1, &port61_ops, s) &&
            bus_map_pio(vm->bus, 0x80, 1, &port80_ops, s) &&
            bus_map_pio(vm->bus, 0x92, 1, &port92_ops, s) &&
-           (debugcon < 0 || bus_map_pio(vm->bus, 0xe9, 1, &debugcon_ops, s));
+           (debugcon < 0 || (bus_map_pio(vm->bus, 0xe9, 1, &debugcon_ops, s) &&
+                             bus_map_pio(vm->bus, 0x402, 1, &debugcon_ops, s)));
 }
 
 void sysport_reset(struct sysport *s) {

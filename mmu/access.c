@@ -60,8 +60,10 @@ void access_write(struct vcpu *v, const struct access_page *p, const void *buf, 
                            n - done < BUS_CHUNK ? n - done : BUS_CHUNK);
         return;
     }
-    if (memmap_kind(mem, p->gpa) != MEM_RAM)
+    if (memmap_kind(mem, p->gpa) != MEM_RAM) {
+        memmap_write_rom(mem, p->gpa, buf, n);
         return;
+    }
     if ((mem->frame_flags[p->gpa >> PAGE_SHIFT] & FRAME_CODE) && bt_code_written(v->vm, p->gpa, n))
         v->code_written = true;
     memcpy(p->hva, buf, n);

@@ -36,6 +36,7 @@ struct fill {
 /* want[] entry for a frame, 0 when it cannot be mapped. */
 static uint32_t frame_entry(struct mmu *m, gpa_t gpa, uint32_t bits, bool writable) {
     const struct memmap *mem = &m->vm->mem;
+    gpa &= mem->cpu_mask;
     uint8_t kind = memmap_kind(mem, gpa);
 
     if (kind != MEM_RAM && kind != MEM_ROM)
@@ -191,7 +192,8 @@ static void plan(struct fill *f, const struct gwalk *w) {
     f->pde = (uint32_t)w->pde & (PTE_FRAME | PTE_P | PTE_RW | PTE_US | PTE_A);
     if (w->shift == PAGE_SHIFT) {
         uint32_t pages = gwalk_pae(f->v) ? HALF_PAGES : REGION_PAGES;
-        const uint8_t *table = memmap_ptr(&f->m->vm->mem, w->pde & PTE_FRAME);
+        const uint8_t *table =
+            memmap_ptr(&f->m->vm->mem, w->pde & PTE_FRAME & f->m->vm->mem.cpu_mask);
         if (!table)
             host_panic("mmu: a page of RAM came from a table that is not memory");
         want_small(f, table, f->page & ~(pages - 1), pages);

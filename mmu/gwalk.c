@@ -28,7 +28,7 @@ struct path {
 };
 
 uint64_t gwalk_load(const struct vcpu *v, gpa_t gpa) {
-    const uint8_t *p = memmap_ptr(&v->vm->mem, gpa);
+    const uint8_t *p = memmap_ptr(&v->vm->mem, gpa & v->vm->mem.cpu_mask);
     if (gwalk_pae(v)) {
         uint64_t e = UINT64_MAX;
         if (p)
@@ -47,6 +47,7 @@ static void set_bits(struct vcpu *v, gpa_t gpa, uint64_t *entry, uint32_t bits) 
         return;
     *entry |= bits;
     struct memmap *m = &v->vm->mem;
+    gpa &= m->cpu_mask;
     if (memmap_kind(m, gpa) != MEM_RAM)
         return;
     if ((m->frame_flags[gpa >> PAGE_SHIFT] & FRAME_CODE) && bt_code_written(v->vm, gpa, 4))
@@ -115,7 +116,7 @@ static bool walk(const struct vcpu *v, gla_t gla, unsigned access, struct gwalk 
     }
 
     uint64_t offset_mask = (1u << w->shift) - 1;
-    w->gpa = (leaf & frame_mask & ~offset_mask) | (gla & offset_mask);
+    w->gpa = ((leaf & frame_mask & ~offset_mask) | (gla & offset_mask)) & v->vm->mem.cpu_mask;
     w->pde = pde;
     w->leaf = leaf;
     w->user = both & PTE_US;
@@ -129,14 +130,18 @@ static bool walk(const struct vcpu *v, gla_t gla, unsigned access, struct gwalk 
     return denied ? fail(w, error, PFERR_P) : true;
 }
 
-static void identity(gla_t gla, struct gwalk *w) {
-    *w = (struct gwalk){
-        .gpa = gla, .shift = 32, .user = true, .write = true, .global = true, .dirty = true};
+static void identity(const struct vcpu *v, gla_t gla, struct gwalk *w) {
+    *w = (struct gwalk){.gpa = gla & v->vm->mem.cpu_mask,
+                        .shift = 32,
+                        .user = true,
+                        .write = true,
+                        .global = true,
+                        .dirty = true};
 }
 
 bool gwalk_access(struct vcpu *v, gla_t gla, unsigned access, struct gwalk *w) {
     if (!gwalk_paging(v)) {
-        identity(gla, w);
+        identity(v, gla, w);
         return true;
     }
     v->vm->mmu->stats.walks++;
@@ -159,7 +164,7 @@ bool gwalk_access(struct vcpu *v, gla_t gla, unsigned access, struct gwalk *w) {
 bool gwalk_peek(const struct vcpu *v, gla_t gla, unsigned access, struct gwalk *w, bool *accessed) {
     *accessed = true;
     if (!gwalk_paging(v)) {
-        identity(gla, w);
+        identity(v, gla, w);
         return true;
     }
     struct path p;
@@ -172,7 +177,7 @@ bool gwalk_peek(const struct vcpu *v, gla_t gla, unsigned access, struct gwalk *
 bool mmu_load_pdpte(struct vcpu *v, uint32_t cr3) {
     uint64_t pdpte[4];
 
-    memmap_read(&v->vm->mem, cr3 & ~31u, pdpte, sizeof pdpte);
+    memmap_read(&v->vm->mem, cr3 & ~31u & v->vm->mem.cpu_mask, pdpte, sizeof pdpte);
     for (unsigned i = 0; i < 4; i++)
         if ((pdpte[i] & PTE_P) && (pdpte[i] & PDPTE_RESERVED))
             return vcpu_raise_error(v, VEC_GP, 0);

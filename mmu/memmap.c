@@ -1,7 +1,7 @@
 /*
- * Guest-physical memory: one stretch of RAM from gpa 0 with holes and ROM marked frame by frame.
+ * Guest-physical memory: one stretch from gpa 0 with RAM, holes and ROM marked frame by frame.
  *
- * Invariants: frame_kind and frame_flags have one byte per frame below ram_size; FRAME_CODE is set
+ * Invariants: frame_kind and frame_flags have one byte per frame below span; FRAME_CODE is set
  * only on frames of kind MEM_RAM or MEM_ROM.
  */
 #include "mmu/memmap.h"
@@ -14,28 +14,40 @@
 #define RAM_MAX        0xe0000000ull /* 3.5 GiB: the rest of the 4 GiB belongs to devices */
 #define LEGACY_VGA     0xa0000u
 #define LEGACY_VGA_END 0xc0000u
+#define ADDRESS_END    0x100000000ull
+#define ADDRESS_BIT_20 0x100000u
 
-bool memmap_create(struct memmap *m, struct vm *vm, uint64_t ram_size) {
+static bool create(struct memmap *m, struct vm *vm, uint64_t ram_size, uint64_t span) {
     if (ram_size == 0 || ram_size > RAM_MAX || ram_size % PAGE_SIZE != 0)
         return false;
-    uint64_t frames = ram_size >> PAGE_SHIFT;
+    uint64_t frames = span >> PAGE_SHIFT;
 
     m->vm = vm;
     m->frame_flags = host_alloc(frames);
     m->frame_kind = host_alloc(frames);
-    m->ram = host_ram_create(ram_size);
+    m->ram = host_ram_create(span);
     if (!m->frame_flags || !m->frame_kind || !m->ram)
         return false;
     m->ram_size = ram_size;
-    memset(m->frame_kind, MEM_RAM, frames);
+    m->span = span;
+    m->cpu_mask = UINT64_MAX;
+    memset(m->frame_kind, MEM_RAM, ram_size >> PAGE_SHIFT);
     memmap_set_kind(m, LEGACY_VGA, LEGACY_VGA_END - LEGACY_VGA, MEM_MMIO);
     return true;
 }
 
+bool memmap_create(struct memmap *m, struct vm *vm, uint64_t ram_size) {
+    return create(m, vm, ram_size, ram_size);
+}
+
+bool memmap_create_4g(struct memmap *m, struct vm *vm, uint64_t ram_size) {
+    return create(m, vm, ram_size, ADDRESS_END);
+}
+
 void memmap_set_kind(struct memmap *m, gpa_t gpa, uint64_t bytes, uint8_t kind) {
-    if (gpa >= m->ram_size)
+    if (gpa >= m->span)
         return;
-    uint64_t end = bytes < m->ram_size - gpa ? gpa + bytes : m->ram_size;
+    uint64_t end = bytes < m->span - gpa ? gpa + bytes : m->span;
 
     for (uint64_t frame = gpa >> PAGE_SHIFT; frame < end >> PAGE_SHIFT; frame++) {
         if (m->frame_flags[frame] & FRAME_CODE)
@@ -46,10 +58,20 @@ void memmap_set_kind(struct memmap *m, gpa_t gpa, uint64_t bytes, uint8_t kind) 
         mmu_memory_changed(m->vm);
 }
 
+void memmap_set_a20(struct memmap *m, bool open) {
+    uint64_t mask = open ? UINT64_MAX : ~(uint64_t)ADDRESS_BIT_20;
+
+    if (mask == m->cpu_mask)
+        return;
+    m->cpu_mask = mask;
+    mmu_memory_changed(m->vm);
+    bt_map_changed(&m->vm->vcpu, true);
+}
+
 void memmap_read(const struct memmap *m, gpa_t gpa, void *buf, uint64_t n) {
     uint8_t *out = buf;
 
-    while (n > 0 && gpa < m->ram_size) {
+    while (n > 0 && gpa < m->span) {
         uint64_t part = PAGE_SIZE - gpa % PAGE_SIZE;
         if (part > n)
             part = n;
@@ -68,7 +90,7 @@ void memmap_read(const struct memmap *m, gpa_t gpa, void *buf, uint64_t n) {
 void memmap_write(struct memmap *m, gpa_t gpa, const void *buf, uint64_t n) {
     const uint8_t *in = buf;
 
-    while (n > 0 && gpa < m->ram_size) {
+    while (n > 0 && gpa < m->span) {
         uint64_t part = PAGE_SIZE - gpa % PAGE_SIZE;
         if (part > n)
             part = n;

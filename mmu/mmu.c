@@ -23,7 +23,7 @@
 
 struct mmu *mmu_create(struct vm *vm) {
     struct mmu *m = host_alloc(sizeof *m);
-    if (!m || !shadow_create(&m->shadow, vm->mem.ram_size >> PAGE_SHIFT))
+    if (!m || !shadow_create(&m->shadow, vm->mem.span >> PAGE_SHIFT))
         return NULL;
     m->vm = vm;
     m->budget = host_window_budget();
@@ -131,7 +131,7 @@ void mmu_invlpg(struct vcpu *v, gla_t gla) {
 
 void mmu_protect_code(struct vm *vm, gpa_t gpa) {
     struct mmu *m = vm->mmu;
-    if (gpa >= vm->mem.ram_size)
+    if (gpa >= vm->mem.span)
         return;
     uint64_t frame = gpa >> PAGE_SHIFT;
     if (vm->mem.frame_flags[frame] & FRAME_CODE)

@@ -71,7 +71,7 @@ static bool pde_holds(const struct vcpu *v, gla_t gla, uint32_t relied) {
 
 /* The guest page table under a half's pde, first entry of the half. NULL: not memory. */
 static const uint8_t *half_table(const struct vcpu *v, uint32_t pde, unsigned half) {
-    const uint8_t *table = memmap_ptr(&v->vm->mem, pde & PTE_FRAME);
+    const uint8_t *table = memmap_ptr(&v->vm->mem, pde & PTE_FRAME & v->vm->mem.cpu_mask);
     return table && !gwalk_pae(v) ? table + half * HALF_PAGES * 4 : table;
 }
 

@@ -20,8 +20,10 @@
 #include "devices/sysport.h"
 #include "devices/uart.h"
 #include "host/host.h"
+#include "vmm/a20.h"
 #include "vmm/bus.h"
 #include "vmm/clock.h"
+#include "vmm/firmware.h"
 #include "vmm/irq.h"
 
 #define SERIAL_PORTS 4u
@@ -41,7 +43,9 @@ struct board {
     struct uart uart[SERIAL_PORTS];
     struct irq_or serial_irq[2]; /* COM1 and COM3 on IRQ 4, COM2 and COM4 on IRQ 3 */
     uint8_t serial_mask;
-    bool a20;
+    struct a20_gate a20;
+    struct firmware firmware;
+    bool has_rom;
     bool in_run_loop;                  /* it called us and will look at the INTR line itself */
     uint8_t tables[ACPI_TABLES_BYTES]; /* where the firmware tables are put together */
 };
@@ -90,6 +94,10 @@ bool board_create(struct vm *vm, const struct board_config *config) {
         return false;
     vm->board = b;
     b->serial_mask = config->serial_mask;
+    b->a20 = (struct a20_gate){.open = true, .mem = &vm->mem};
+    b->has_rom = config->rom != NULL;
+    if (b->has_rom && !firmware_create(&b->firmware, vm, config->rom, config->rom_bytes))
+        return false;
     clock_create(&b->clock);
     struct irq_line intr = {.set = set_intr, .chip = vm};
     bool ok = pic_create(&b->pic, vm->bus, intr) &&
@@ -101,12 +109,16 @@ bool board_create(struct vm *vm, const struct board_config *config) {
               create_pci(b, vm) && create_serial(b, vm->bus);
     if (!ok)
         host_panic("board: two devices claim one port");
+    if (b->has_rom) {
+        b->i440fx.route = firmware_route;
+        b->i440fx.route_chip = &b->firmware;
+    }
     return true;
 }
 
 void board_reset(struct vm *vm) {
     struct board *b = vm->board;
-    b->a20 = true;
+    a20_set(&b->a20, true);
     pic_reset(&b->pic);
     pit_reset(&b->pit);
     rtc_reset(&b->rtc);
@@ -120,7 +132,8 @@ void board_reset(struct vm *vm) {
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         if (b->serial_mask & 1u << i)
             uart_reset(&b->uart[i]);
-    put_tables(vm);
+    if (!b->has_rom)
+        put_tables(vm);
 }
 
 void board_service(struct vm *vm) {

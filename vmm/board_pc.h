@@ -10,13 +10,15 @@
 #include "vmm/vm.h"
 
 struct board_config {
+    const uint8_t *rom; /* boot ROM (vmm/firmware.h), which lives as long as the VM; NULL: none */
+    uint32_t rom_bytes;
     uint8_t serial_mask; /* bit i: serial port i (0-3) is fitted, on host character channel i */
-    int debugcon;        /* host character channel of the debug console (port E9h), -1: none */
+    int debugcon;        /* host character channel of the debug console (ports E9h, 402h), -1: none */
 };
 
 /* Makes vm->bus and vm->board with all devices. vm->mem must exist. False: no host memory. */
 bool board_create(struct vm *vm, const struct board_config *config);
-/* Resets every device, and puts the firmware's tables into guest RAM. */
+/* Resets every device and, when there is no boot ROM, puts the firmware's tables into guest RAM. */
 void board_reset(struct vm *vm);
 
 #endif

@@ -10,7 +10,7 @@ bool vm_create(struct vm *vm, uint64_t ram_bytes, size_t cache_bytes,
                const struct board_config *board) {
     memset(vm, 0, sizeof *vm);
     vm->vcpu.vm = vm;
-    if (!memmap_create(&vm->mem, vm, ram_bytes))
+    if (!(board->rom ? memmap_create_4g : memmap_create)(&vm->mem, vm, ram_bytes))
         return false;
     vm->mmu = mmu_create(vm);
     if (!vm->mmu || !bt_create(vm, cache_bytes) || !board_create(vm, board))

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/firmware.h"
+
 /* More than any guest can hold. */
 static const uint64_t file_max = 4ull << 30;
 
@@ -92,9 +94,24 @@ static bool read_module(char *element, struct load_module *m, char message[OPTIO
     return read;
 }
 
+static bool read_bios(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]) {
+    if (!read_file("-bios", o->bios, &f->bios, message))
+        return false;
+    if (f->bios.size >= FIRMWARE_ROM_MIN && f->bios.size <= FIRMWARE_ROM_MAX &&
+        f->bios.size % FIRMWARE_ROM_MIN == 0)
+        return true;
+    snprintf(message, OPTIONS_MESSAGE, "-bios: '%.150s' is not a ROM of 64K, 128K, ... 16M",
+             o->bios);
+    return false;
+}
+
 bool files_read(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]) {
     f->request = (struct load_request){
         .kernel_name = o->kernel, .cmdline = o->append, .modules = f->modules};
+    if (o->bios != NULL && !read_bios(o, f, message))
+        return false;
+    if (o->kernel == NULL)
+        return true;
     if (!read_file("-kernel", o->kernel, &f->request.kernel, message))
         return false;
     if (o->initrd == NULL)

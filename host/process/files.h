@@ -1,5 +1,5 @@
 /*
- * Reading the kernel, initrd and modules that the command line names.
+ * Reading the firmware, kernel, initrd and modules that the command line names.
  */
 #ifndef HOST_PROCESS_FILES_H
 #define HOST_PROCESS_FILES_H
@@ -13,12 +13,13 @@ enum { FILES_MODULES_MAX = 64 };
 
 /* Everything load_kernel wants, read into memory that lives until exit. */
 struct files {
+    struct load_blob bios;
     struct load_request request;
     struct load_module modules[FILES_MODULES_MAX];
     char *list; /* -initrd's value, cut up; the modules' args point into it */
 };
 
-/* Reads what -kernel and -initrd name. A Multiboot module list is "FILE ARGS,FILE ARGS"; a comma
+/* Reads what -kernel or -bios, and -initrd name. A Multiboot module list is "FILE ARGS,FILE ARGS"; a comma
  * within is written twice. False: message says which file and why. */
 bool files_read(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]);
 

@@ -83,7 +83,9 @@ static void set_up(const struct options *o, struct files *files) {
         refuse("the host has no timer left for this process (ulimit -i)");
     if (host_window_budget() < MAPPINGS_MIN)
         refuse("too few memory mappings allowed: raise the host's vm.max_map_count to 65530");
-    struct board_config board = {.serial_mask = 1u << CHR_SERIAL,
+    struct board_config board = {.rom = files->bios.data,
+                                 .rom_bytes = (uint32_t)files->bios.size,
+                                 .serial_mask = 1u << CHR_SERIAL,
                                  .debugcon = o->debugcon.kind == CHR_NULL ? -1 : (int)CHR_DEBUGCON};
     if (!vm_create(&machine, o->ram_bytes, CACHE_BYTES, &board))
         refuse("the host does not give the memory for a guest of %llu MiB (see ulimit -v)",
@@ -92,6 +94,8 @@ static void set_up(const struct options *o, struct files *files) {
 }
 
 static void load(const struct files *files) {
+    if (files->request.kernel_name == NULL) /* the firmware at the reset vector will find one */
+        return;
     enum load_status s = load_kernel(&machine, &files->request);
     if (s == LOAD_OK)
         return;

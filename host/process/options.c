@@ -72,6 +72,11 @@ static bool take_kernel(struct parse *p, const char *arg) {
     return true;
 }
 
+static bool take_bios(struct parse *p, const char *arg) {
+    p->o->bios = arg;
+    return true;
+}
+
 static bool take_initrd(struct parse *p, const char *arg) {
     p->o->initrd = arg;
     return true;
@@ -196,13 +201,14 @@ static const struct row {
     bool (*take)(struct parse *p, const char *arg);
 } rows[] = {
     {"kernel", "FILE", "kernel to boot: Linux bzImage or Multiboot", take_kernel},
+    {"bios", "FILE", "firmware to start instead of a kernel (SeaBIOS)", take_bios},
     {"initrd", "FILE", "initial RAM disk; Multiboot modules: \"FILE ARGS,FILE ARGS\"", take_initrd},
     {"append", "TEXT", "kernel command line", take_append},
     {"m", "SIZE", "guest memory, 4M to 3584M; without K, M or G in MiB (128)", take_memory},
     {"nographic", NULL, "serial port on this terminal (the default); Ctrl-A H: keys",
      take_nographic},
     {"serial", "DEV", "serial port: stdio, mon:stdio, file:PATH, pty, null", take_serial},
-    {"debugcon", "DEV", "debug console at port E9h, likewise (null)", take_debugcon},
+    {"debugcon", "DEV", "debug console at ports E9h and 402h, likewise (null)", take_debugcon},
     {"no-reboot", NULL, "exit when the guest restarts", take_no_reboot},
     {"accel", "NAME", "how to run: process", take_accel},
     {"sandbox", "on|off", "forbid system calls that a running guest does not need (on)",
@@ -246,8 +252,10 @@ static bool check_whole(struct parse *p) {
         o->serial = (struct chr_option){CHR_NULL, NULL};
     if (is_stdio(&o->serial) && is_stdio(&o->debugcon))
         return bad(p, "-debugcon: standard input and output are the serial port's already");
-    if (o->kernel == NULL)
-        return bad(p, "-kernel FILE is missing; ringone -help lists the options");
+    if (o->kernel != NULL && o->bios != NULL)
+        return bad(p, "-bios: firmware does not load a -kernel; give one of them");
+    if (o->kernel == NULL && o->bios == NULL)
+        return bad(p, "-kernel FILE or -bios FILE is missing; ringone -help lists the options");
     return true;
 }
 

@@ -18,7 +18,8 @@ struct chr_option {
 
 struct options {
     uint64_t ram_bytes;
-    const char *kernel;
+    const char *kernel; /* NULL: the firmware boots */
+    const char *bios;   /* NULL: none */
     const char *initrd; /* NULL, or as given: FILE, or Multiboot's FILE ARGUMENTS,... */
     const char *append;
     struct chr_option serial, debugcon;

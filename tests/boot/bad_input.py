@@ -70,7 +70,7 @@ FILES = {
 
 # name, arguments, what the line says behind "ringone: "; {name} stands for a file of FILES
 CHECKS = [
-    ("no-options", [], "-kernel FILE is missing; ringone -help lists the options"),
+    ("no-options", [], "-kernel FILE or -bios FILE is missing; ringone -help lists the options"),
     ("unknown", ["-foo"], "unknown option '-foo'; ringone -help lists the options"),
     ("stray", ["disk"], "'disk' is not an option; ringone -help lists the options"),
     ("no-argument", ["-kernel"], "-kernel needs an argument"),

@@ -126,7 +126,7 @@ static void trace_items(void **state) {
 
 static void mistakes(void **state) {
     (void)state;
-    REJECT("-kernel FILE is missing; ringone -help lists the options", "-m", "64");
+    REJECT("-kernel FILE or -bios FILE is missing; ringone -help lists the options", "-m", "64");
     REJECT("unknown option '-foo'; ringone -help lists the options", "-foo");
     REJECT("unknown option '--smp=2'; ringone -help lists the options", "--smp=2");
     REJECT("'disk.img' is not an option; ringone -help lists the options", "-kernel", "k",

@@ -4,7 +4,7 @@
 #include "devices/i8042.h"
 
 static struct i8042 kbc;
-static bool a20;
+static struct a20_gate a20;
 static unsigned mouse_rises;
 static bool mouse_level;
 
@@ -18,7 +18,7 @@ static void mouse_line(void *chip, unsigned input, bool level) {
 static int setup(void **state) {
     (void)state;
     machine_start();
-    a20 = true;
+    a20.open = true;
     mouse_level = false;
     mouse_rises = 0;
     assert_true(
@@ -213,11 +213,11 @@ static void test_a20(void **state) {
     (void)state;
     outb(0x64, 0xd1);
     outb(0x60, 0xdd);
-    assert_false(a20);
+    assert_false(a20.open);
     assert_int_equal(command(0xd0) & 0x03, 0x01);
     outb(0x64, 0xd1);
     outb(0x60, 0xdf);
-    assert_true(a20);
+    assert_true(a20.open);
     assert_int_equal(command(0xd0) & 0x03, 0x03);
     assert_int_equal(m.vm.stop, VM_RUNNING);
 }

@@ -8,7 +8,7 @@ static struct pic pic;
 static struct pit pit;
 static struct sysport sys;
 static struct dma8237 dma;
-static bool a20;
+static struct a20_gate a20;
 
 static int setup(void **state) {
     (void)state;
@@ -66,10 +66,10 @@ static void test_refresh_toggles(void **state) {
 static void test_port_92(void **state) {
     (void)state;
     outb(0x92, 0x02);
-    assert_true(a20);
+    assert_true(a20.open);
     assert_int_equal(inb(0x92), 0x02);
     outb(0x92, 0x00);
-    assert_false(a20);
+    assert_false(a20.open);
     assert_int_equal(m.vm.stop, VM_RUNNING);
     outb(0x92, 0x01);
     assert_int_equal(m.vm.stop, VM_STOP_RESET);
