@@ -136,6 +136,9 @@ static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset)
     return bt->code.rw + offset;
 }
 
+/* thunk_prepare's R9: size, access << 16, and whether a misaligned operand faults. */
+#define PREPARE_ALIGNED (1u << 24)
+
 /* thunk_segment's R9 for a near branch target in place of a data access. */
 #define SEGMENT_CODE_TARGET (1u << 4)
 
@@ -179,6 +182,8 @@ void jumpcache_use(struct bt *bt, uint32_t key);
 
 /* -- returns.c -------------------------------------------------------------------------------------- */
 bool returns_create(struct bt *bt);
+/* True: rsp is on the stack of translated code. */
+bool returns_on_stack(const struct vcpu *v, uint64_t rsp);
 /* Makes all pairs from rsp up lead to the miss thunk: v->returns_stale is set. */
 void returns_scrub(struct vcpu *v, uint64_t rsp);
 /* Empties the stack if the fault at `address` is its overflow. True: run the host instruction again. */

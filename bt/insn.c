@@ -182,6 +182,24 @@ static void note_immediates(struct insn *out, const ZydisDecodedInstruction *z, 
         out->imm_size = (uint8_t)((imm[0].size + imm[1].size) / 8);
 }
 
+/* SSE operands of 16 bytes must be aligned but for a few instructions; so must FXSAVE's
+ * (SDM vol. 1 section 11.4.1, vol. 2A table 2-16). */
+static bool needs_alignment(const struct insn *i) {
+    switch (i->mnemonic) {
+    case ZYDIS_MNEMONIC_MOVUPS:
+    case ZYDIS_MNEMONIC_MOVUPD:
+    case ZYDIS_MNEMONIC_MOVDQU:
+    case ZYDIS_MNEMONIC_LDDQU:
+    case ZYDIS_MNEMONIC_PCMPESTRI:
+    case ZYDIS_MNEMONIC_PCMPESTRM:
+    case ZYDIS_MNEMONIC_PCMPISTRI:
+    case ZYDIS_MNEMONIC_PCMPISTRM:
+        return false;
+    default:
+        return i->row->class == CLASS_FX || (i->row->class == CLASS_SSE && i->mem.size == 16);
+    }
+}
+
 enum insn_status insn_decode(const struct insn_decoder *d, bool code32, bool real_mode,
                              const uint8_t *bytes, unsigned n, struct insn *out) {
     const ZydisDecoder *decoder = code32      ? &d->protected32
@@ -247,5 +265,8 @@ enum insn_status insn_decode(const struct insn_decoder *d, bool code32, bool rea
     else if (out->row->class == CLASS_MMX && out->row->lower == lower_copy &&
              uses_xmm(ops, z.operand_count))
         out->row = &row_sse_copy;
+    out->mem.aligned = needs_alignment(out);
+    if (out->mnemonic == ZYDIS_MNEMONIC_FXSAVE)
+        out->mem.read = true; /* it leaves some of its area as it was */
     return INSN_OK;
 }

@@ -39,6 +39,7 @@ struct insn_mem {
     uint8_t seg;    /* SEG_*, overrides applied */
     uint8_t adsize; /* 2 or 4 */
     bool read, write;
+    bool aligned; /* #GP(0) unless at a multiple of 16 */
     uint16_t size; /* bytes accessed */
     int32_t disp;
 };

@@ -8,6 +8,8 @@
 
 struct mop;
 
+/* lower_bit.c */
+void lower_bit(struct translation *t, const struct insn *i);
 /* lower_copy.c */
 void lower_copy(struct translation *t, const struct insn *i);
 void lower_nop(struct translation *t, const struct insn *i);

@@ -224,7 +224,9 @@ void operand_emit_slow_paths(struct translation *t)
         translation_mark(t, s->eip, FIX_NONE);
         emit_bind(e, s->branch);
         emit_flags_restore(e);
-        emit_mov_ri(e, R9, s->size | (uint32_t)s->access << 16);
+        emit_mov_ri(e, R9,
+                    s->size | (uint32_t)s->access << 16 |
+                        (s->insn->mem.aligned ? PREPARE_ALIGNED : 0));
         emit_mov_ri(e, R10, s->eip);
         emit_patch32(emit_call(e), bt_rw(t->bt, t->bt->thunk_prepare));
         t->eip = s->eip;

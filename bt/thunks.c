@@ -109,9 +109,13 @@ static void emit_c_call(struct emit *e, const void *fn)
 
 static void *prepare(struct vcpu *v, uint32_t gla, uint32_t what, uint32_t eip)
 {
-    unsigned access = (what >> 16) | (vcpu_user(v) ? MMU_USER : 0u);
+    unsigned access = (what >> 16 & 0xff) | (vcpu_user(v) ? MMU_USER : 0u);
 
     v->eip = eip;
+    if (what & PREPARE_ALIGNED && gla & 15) {
+        vcpu_raise_error(v, VEC_GP, 0);
+        return NULL;
+    }
     debug_note_access(v, gla, what & 0xffff, access & MMU_W);
     return mmu_prepare(v, gla, what & 0xffff, access);
 }

@@ -93,12 +93,18 @@ static bool copy_element(struct vcpu *v, gla_t dst, gla_t src, uint32_t size) {
            read_element(v, src, size, &value) && write_element(v, dst, size, &value);
 }
 
+/* The source is read first: its fault comes first, also where it has no span to show it. */
+static bool source_ok(struct vcpu *v, const struct string_span *src, uint32_t size) {
+    return src->count ||
+           mmu_probe(v, src->gla, size, MMU_R | (vcpu_user(v) ? MMU_USER : 0u));
+}
+
 static uint32_t movs_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop) {
     uint32_t size = CO_OPSIZE(arg);
     struct string_span src, dst;
 
     (void)stop;
-    if (!string_span(v, arg, CO_SEG(arg), ESI, MMU_R, max, &src) ||
+    if (!string_span(v, arg, CO_SEG(arg), ESI, MMU_R, max, &src) || !source_ok(v, &src, size) ||
         !string_span(v, arg, SEG_ES, EDI, MMU_W, max, &dst))
         return 0;
 
@@ -223,7 +229,7 @@ static uint32_t cmps_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop
     struct string_span src, dst;
     uint32_t a, b, n = 1;
 
-    if (!string_span(v, arg, CO_SEG(arg), ESI, MMU_R, max, &src) ||
+    if (!string_span(v, arg, CO_SEG(arg), ESI, MMU_R, max, &src) || !source_ok(v, &src, size) ||
         !string_span(v, arg, SEG_ES, EDI, MMU_R, max, &dst))
         return 0;
 
