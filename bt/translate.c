@@ -220,9 +220,9 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key) {
             uint32_t end = b->side + b->side_count * (uint32_t)sizeof(struct side_entry);
             tcache_commit(bt, b, end - b->host);
             block_insert(bt, b);
-            if (LOG_ON(LOG_IN_ASM))
+            if (LOG_ON(LOG_IN_ASM | LOG_GUEST_ERRORS))
                 host_log_guest_code(v, gla, hva + (gla & ~PAGE_MASK),
-                                    b->page2 ? page_rest(gla) : b->length, key & KEY_CODE32);
+                                    b->length, key & KEY_CODE32);
             if (LOG_ON(LOG_OUT_ASM))
                 host_log_host_code(bt_rw(bt, b->host), b->host_size,
                                    (uint64_t)(uintptr_t)(bt->code.rx + b->host));

@@ -113,13 +113,17 @@ enum host_log {
 
 /* Mask of enum host_log that -d turned on; read often, so a plain variable. */
 extern uint32_t host_log_mask;
-/* Writes one trace line (printf subset of the host's). Call through LOG_ON. */
+/* Writes one trace line: printf without floating point, %n and wide characters. A place in guest
+ * code written as @%08x (linear address) is shown with its name where the host knows it, and may be
+ * filtered by. Call through LOG_ON. */
 void host_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define LOG_ON(bits) (__builtin_expect(host_log_mask & (bits), 0))
 
 struct vcpu;
-/* Trace hooks: disassemble guest code (before translation) and host code (after). */
-void host_log_guest_code(struct vcpu *v, uint32_t eip, const uint8_t *bytes, size_t n, bool code32);
+/* Trace hooks, for LOG_IN_ASM or LOG_GUEST_ERRORS and LOG_OUT_ASM: guest code of n bytes that is to
+ * run at linear address gla (`bytes` holds them as far as the page reaches), and its translation,
+ * which stands in the translation cache already. */
+void host_log_guest_code(struct vcpu *v, uint32_t gla, const uint8_t *bytes, size_t n, bool code32);
 void host_log_host_code(const uint8_t *code, size_t n, uint64_t address);
 
 /* A broken invariant of the VMM itself: prints and never returns. */

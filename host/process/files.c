@@ -53,8 +53,8 @@ static bool read_all(int fd, struct load_blob *blob) {
     return true;
 }
 
-static bool read_file(const char *option, const char *path, struct load_blob *blob,
-                      char message[OPTIONS_MESSAGE]) {
+bool files_read_one(const char *option, const char *path, struct load_blob *blob,
+                    char message[OPTIONS_MESSAGE]) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 && read_all(fd, blob)) {
         close(fd);
@@ -89,13 +89,13 @@ static bool read_module(char *element, struct load_module *m, char message[OPTIO
     }
     path[strcspn(path, " ")] = '\0';
     m->args = element;
-    bool read = read_file("-initrd", path, &m->blob, message);
+    bool read = files_read_one("-initrd", path, &m->blob, message);
     free(path);
     return read;
 }
 
 static bool read_bios(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]) {
-    if (!read_file("-bios", o->bios, &f->bios, message))
+    if (!files_read_one("-bios", o->bios, &f->bios, message))
         return false;
     if (f->bios.size >= FIRMWARE_ROM_MIN && f->bios.size <= FIRMWARE_ROM_MAX &&
         f->bios.size % FIRMWARE_ROM_MIN == 0)
@@ -112,7 +112,7 @@ bool files_read(const struct options *o, struct files *f, char message[OPTIONS_M
         return false;
     if (o->kernel == NULL)
         return true;
-    if (!read_file("-kernel", o->kernel, &f->request.kernel, message))
+    if (!files_read_one("-kernel", o->kernel, &f->request.kernel, message))
         return false;
     if (o->initrd == NULL)
         return true;

@@ -19,8 +19,12 @@ struct files {
     char *list; /* -initrd's value, cut up; the modules' args point into it */
 };
 
-/* Reads what -kernel or -bios, and -initrd name. A Multiboot module list is "FILE ARGS,FILE ARGS"; a comma
- * within is written twice. False: message says which file and why. */
+/* Reads one file into memory from malloc. False: message says "option: cannot read ...". */
+bool files_read_one(const char *option, const char *path, struct load_blob *blob,
+                    char message[OPTIONS_MESSAGE]);
+
+/* Reads what -kernel or -bios, and -initrd name. A Multiboot module list is "FILE ARGS,FILE ARGS";
+ * a comma within is written twice. False: message says which file and why. */
 bool files_read(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]);
 
 #endif

@@ -21,10 +21,13 @@
 #include "host/process/options.h"
 #include "host/process/panic.h"
 #include "host/process/quit.h"
+#include "host/process/report.h"
 #include "host/process/rt_signals.h"
 #include "host/process/sandbox.h"
 #include "host/process/stats.h"
+#include "host/process/symbols.h"
 #include "host/process/terminal.h"
+#include "host/process/text.h"
 #include "vmm/board_pc.h"
 #include "vmm/load.h"
 #include "vmm/vm.h"
@@ -75,8 +78,8 @@ static void parse(int argc, char **argv, struct options *o) {
 /* What may fail because of files or the host, before anything runs. */
 static void set_up(const struct options *o, struct files *files) {
     char message[OPTIONS_MESSAGE];
-    if (!files_read(o, files, message) || !log_open(o, message) ||
-        !chr_open(CHR_SERIAL, "serial", &o->serial, message) ||
+    if (!files_read(o, files, message) || !symbols_open(o, &files->request.kernel, message) ||
+        !log_open(o, message) || !chr_open(CHR_SERIAL, "serial", &o->serial, message) ||
         !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message))
         refuse("%s", message);
     if (!clock_setup())
@@ -91,6 +94,8 @@ static void set_up(const struct options *o, struct files *files) {
         refuse("the host does not give the memory for a guest of %llu MiB (see ulimit -v)",
                (unsigned long long)(o->ram_bytes >> 20));
     panic_watch(&machine.vcpu);
+    symbols_watch(&machine);
+    log_watch(&machine);
 }
 
 static void load(const struct files *files) {
@@ -116,6 +121,18 @@ static enum vm_stop run(void) {
     return machine.stop;
 }
 
+static void say_triple_fault(void) {
+    const struct vcpu *v = &machine.vcpu;
+    char line[256];
+    struct text t;
+    text_begin(&t, line, sizeof line);
+    text_add(&t, "ringone: guest triple fault at %04x:%08x", v->seg[SEG_CS].sel, v->eip);
+    symbols_add_place(&t, v->seg[SEG_CS].base + v->eip);
+    fprintf(stderr, "%s\n", line);
+    if (LOG_ON(LOG_GUEST_ERRORS))
+        report_triple_fault(v);
+}
+
 /* Runs the guest through its restarts. */
 static void live(const struct options *o, const struct files *files) {
     for (;;) {
@@ -124,11 +141,12 @@ static void live(const struct options *o, const struct files *files) {
             return;
         if (why == VM_STOP_TRIPLE_FAULT) {
             chr_finish();
-            fputs("ringone: guest triple fault\n", stderr);
+            say_triple_fault();
         }
         if (o->no_reboot)
             return;
         vm_reset(&machine);
+        symbols_forget();
         load(files);
     }
 }
@@ -147,6 +165,8 @@ int main(int argc, char **argv) {
 
     rt_signals_install(&machine);
     quit_install(&machine);
+    if (o.panic_on_signal)
+        panic_on_signal();
     if (o.serial.kind == CHR_STDIO || o.serial.kind == CHR_MON_STDIO ||
         o.debugcon.kind == CHR_STDIO || o.debugcon.kind == CHR_MON_STDIO)
         terminal_raw(o.serial.kind == CHR_MON_STDIO || o.debugcon.kind == CHR_MON_STDIO);

@@ -134,6 +134,10 @@ static bool take_no_reboot(struct parse *p, const char *arg) {
 static bool take_accel(struct parse *p, const char *arg) {
     if (strcmp(arg, "process") == 0)
         return true;
+    if (strcmp(arg, "process,panic-on-signal=on") == 0) { /* for tests: panic.h */
+        p->o->panic_on_signal = true;
+        return true;
+    }
     if (strcmp(arg, "ring0") == 0)
         return bad(p, "-accel: 'ring0' boots from a disk of its own, not from this program; "
                       "use process");
@@ -165,6 +169,16 @@ static bool take_log(struct parse *p, const char *arg) {
 
 static bool take_log_path(struct parse *p, const char *arg) {
     p->o->log_path = arg;
+    return true;
+}
+
+static bool take_log_filter(struct parse *p, const char *arg) {
+    p->o->log_filter = arg;
+    return true;
+}
+
+static bool take_symbols(struct parse *p, const char *arg) {
+    p->o->symbols = arg;
     return true;
 }
 
@@ -216,6 +230,8 @@ static const struct row {
     {"stats", NULL, "print statistics at exit", take_stats},
     {"d", "ITEM,...", "trace in_asm, out_asm, int, mmu, guest_errors, unimp", take_log},
     {"D", "FILE", "write the trace to FILE (standard error)", take_log_path},
+    {"dfilter", "LIST", "trace START+LENGTH,START..LAST,SYMBOL,... only", take_log_filter},
+    {"symbols", "FILE", "guest kernel's names for the trace: System.map or ELF", take_symbols},
     {"version", NULL, "print the version", take_version},
     {"help", NULL, "print this text", take_help},
     {"h", NULL, NULL, take_help},

@@ -26,8 +26,11 @@ struct options {
     bool no_reboot;
     bool stats;
     bool sandbox;
-    uint32_t log_mask;    /* enum host_log */
-    const char *log_path; /* NULL: standard error */
+    uint32_t log_mask;      /* enum host_log */
+    const char *log_path;   /* NULL: standard error */
+    const char *log_filter; /* NULL: none; dfilter.h */
+    const char *symbols;    /* NULL: none; symbols.h */
+    bool panic_on_signal;   /* panic.h */
 };
 
 enum options_result {

@@ -1,57 +1,76 @@
 /*
- * The end after a broken invariant: message, virtual CPU, abort (exit status 134 in a shell).
+ * The end after a broken invariant: message, the virtual CPU and how it got there, abort (exit
+ * status 134 in a shell). What is most certain to work comes first; a panic within the panic, such
+ * as a crash while looking at the guest, ends the report there.
  */
-#include <inttypes.h>
-#include <stdio.h>
+#include "host/process/panic.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bt/bt.h"
 #include "host/host.h"
 #include "host/process/chr.h"
 #include "host/process/log.h"
-#include "host/process/panic.h"
+#include "host/process/report.h"
 #include "host/process/rt_syscall.h"
+#include "host/process/symbols.h"
 #include "host/process/terminal.h"
+#include "host/process/text.h"
 #include "vmm/vcpu.h"
 
-static const struct vcpu *subject;
+enum { LINE_BYTES = 512 };
 
-void panic_watch(const struct vcpu *v) {
+static struct vcpu *subject;
+static const struct host_regs *interrupted;
+
+void panic_watch(struct vcpu *v) {
     subject = v;
 }
 
+void panic_interrupted(const struct host_regs *regs) {
+    interrupted = regs;
+}
+
 /* dprintf() would look at the descriptor with system calls that the sandbox forbids. */
-static void vsay(const char *fmt, va_list ap) {
-    char text[512];
-    int n = vsnprintf(text, sizeof text, fmt, ap);
-    size_t length = n < (int)sizeof text ? (size_t)n : sizeof text - 1;
-    rt_syscall3(SYS_write, STDERR_FILENO, (long)text, (long)length);
+static void say(const char *line) {
+    size_t n = 0;
+    while (line[n] != '\0')
+        n++;
+    rt_syscall3(SYS_write, STDERR_FILENO, (long)line, (long)n);
 }
 
-static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void say(const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    vsay(fmt, ap);
-    va_end(ap);
+static void say_message(const char *fmt, va_list ap) {
+    char line[LINE_BYTES];
+    struct text t;
+    text_begin(&t, line, sizeof line - 1);
+    text_add(&t, "ringone: internal error: ");
+    text_vadd(&t, fmt, ap);
+    line[t.length] = '\n';
+    line[t.length + 1] = '\0';
+    say(line);
 }
 
-static void print_vcpu(const struct vcpu *v) {
-    static const char *const gprs[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
-    static const char *const segs[SEG_COUNT] = {"es", "cs", "ss", "ds", "fs", "gs"};
-    for (unsigned i = 0; i < 8; i++)
-        say("%s %08x%s", gprs[i], v->gpr[i], i % 4 == 3 ? "\n" : "  ");
-    say("eip %08x  eflags %08x  cpl %u%s\n", v->eip, vcpu_eflags(v), v->cpl,
-        v->halted ? "  halted" : "");
-    for (unsigned i = 0; i < SEG_COUNT; i++)
-        say("%s  %04x base %08x limit %08x attr %04x\n", segs[i], v->seg[i].sel, v->seg[i].base,
-            v->seg[i].limit, v->seg[i].attr);
-    say("gdt base %08x limit %04x  idt base %08x limit %04x\n", v->gdtr.base, v->gdtr.limit,
-        v->idtr.base, v->idtr.limit);
-    say("cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x  efer %08" PRIx64 "\n", v->cr0, v->cr2, v->cr3,
-        v->cr4, v->efer);
-    if (v->exc.pending)
-        say("pending exception %u error %08x cr2 %08x\n", v->exc.vector, v->exc.error, v->exc.cr2);
+/* The host registers, and what they were doing. */
+static void say_interrupted(const struct host_regs *r) {
+    static const char *const names[16] = {"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
+                                          "R8 ", "R9 ", "R10", "R11", "R12", "R13", "R14", "R15"};
+    char line[LINE_BYTES];
+    struct text t;
+    text_begin(&t, line, sizeof line);
+    text_add(&t, "host RIP=%016llx RFL=%08llx", (unsigned long long)r->rip,
+             (unsigned long long)r->rflags);
+    symbols_add_host_place(&t, r->rip);
+    text_add(&t, "\n");
+    say(line);
+    for (unsigned i = 0; i < 16; i += 4) {
+        text_begin(&t, line, sizeof line);
+        text_add(&t, "host");
+        for (unsigned j = i; j < i + 4; j++)
+            text_add(&t, " %s=%016llx", names[j], (unsigned long long)r->gpr[j]);
+        text_add(&t, "\n");
+        say(line);
+    }
 }
 
 void host_panic(const char *fmt, ...) {
@@ -60,15 +79,24 @@ void host_panic(const char *fmt, ...) {
         _exit(134);
     again = true;
     terminal_restore();
-    chr_finish();
-    log_flush();
     va_list ap;
     va_start(ap, fmt);
-    say("ringone: internal error: ");
-    vsay(fmt, ap);
-    say("\n");
+    say_message(fmt, ap);
     va_end(ap);
-    if (subject != NULL)
-        print_vcpu(subject);
+    chr_finish();
+    log_flush();
+    if (subject != NULL) {
+        if (interrupted != NULL) {
+            say_interrupted(interrupted);
+            if (bt_recover(subject, interrupted))
+                say("the guest was interrupted in translated code, here:\n");
+            else
+                say("the guest when it last left translated code:\n");
+        }
+        report_registers(subject, say);
+        report_code(subject, say);
+        report_recent_blocks(subject, say);
+        report_backtrace(subject, say);
+    }
     abort();
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "host/host.h"
+#include "host/process/panic.h"
 #include "host/process/rt_syscall.h"
 
 struct chr chr_channels[CHR_CHANNELS] = {{.in_fd = -1, .out_fd = -1}, {.in_fd = -1, .out_fd = -1}};
@@ -146,5 +147,6 @@ unsigned chr_poll_set(struct pollfd *fds) {
 }
 
 void host_poll(void) {
+    panic_if_asked();
     chr_service();
 }

@@ -3,8 +3,9 @@
  *
  * The search starts at the one part that looks the same in every kernel: the tokens for the digits,
  * which all kernels use in names, stand one behind the other in the token table. The token index
- * confirms it; the markers lie directly below and give the number of symbols to within 256; the
- * names end where the markers begin, and must fit num_syms, all markers, and that end.
+ * confirms it; the markers lie below, directly or with one sequence number for each symbol between,
+ * and give the number of symbols to within 256; the names end where the markers begin, and must fit
+ * num_syms, all markers, and that end.
  */
 #include "host/process/kallsyms.h"
 
@@ -113,27 +114,6 @@ static bool take_tokens(struct search *s, size_t zero) {
     return true;
 }
 
-/* The markers below the token table: ascending from 0. */
-static bool take_markers(struct search *s) {
-    size_t at = s->tokens;
-    uint32_t above = UINT32_MAX;
-    for (uint32_t n = 1; n <= SYMBOLS_MAX / SYMBOLS_PER_MARKER; n++) {
-        if (at < 4 || !spend(s, 1))
-            return false;
-        at -= 4;
-        uint32_t marker = load32(s, at);
-        if (marker >= above)
-            return false;
-        above = marker;
-        if (marker == 0) {
-            s->markers = at;
-            s->marker_count = n;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Length and place of the name at *at; moves *at behind it. False: it reaches beyond end. */
 static bool next_name(const struct search *s, size_t *at, size_t end, size_t *tokens,
                       uint32_t *length) {
@@ -223,6 +203,60 @@ static bool take_addresses(struct search *s) {
            try_addresses(s, behind, behind + bytes, true);
 }
 
+/* Whether n words from there ascend from 0, as markers do. */
+static bool are_markers(struct search *s, size_t at, uint32_t n) {
+    uint32_t last = load32(s, at);
+    if (last != 0)
+        return false;
+    for (uint32_t i = 1; i < n; i++) {
+        uint32_t marker = load32(s, at + 4 * (size_t)i);
+        if (marker <= last || !spend(s, 1))
+            return false;
+        last = marker;
+    }
+    return true;
+}
+
+/* Names and addresses, given n markers from there. */
+static bool take_rest(struct search *s, size_t markers, uint32_t n) {
+    s->markers = markers;
+    s->marker_count = n;
+    return take_names(s) && take_addresses(s);
+}
+
+/* The markers end at the token table. */
+static bool take_markers_below_tokens(struct search *s) {
+    uint32_t above = UINT32_MAX;
+    size_t at = s->tokens;
+    for (uint32_t n = 1; n <= SYMBOLS_MAX / SYMBOLS_PER_MARKER; n++) {
+        if (at < 4 || !spend(s, 1))
+            return false;
+        at -= 4;
+        uint32_t marker = load32(s, at);
+        if (marker >= above)
+            return false;
+        above = marker;
+        if (marker == 0)
+            return take_rest(s, at, n);
+    }
+    return false;
+}
+
+/* Sequence numbers of the given width, one for each symbol, are between them. */
+static bool take_markers_below_sequence(struct search *s, unsigned width) {
+    for (size_t gap = 4; gap <= (size_t)width * SYMBOLS_MAX; gap += 4) {
+        uint32_t count = (uint32_t)(gap / width);
+        uint32_t n = (count + SYMBOLS_PER_MARKER - 1) / SYMBOLS_PER_MARKER;
+        size_t bytes = 4 * (size_t)n;
+        if (s->tokens < gap + bytes || !spend(s, 1))
+            return false;
+        size_t markers = s->tokens - gap - bytes;
+        if (are_markers(s, markers, n) && take_rest(s, markers, n))
+            return true;
+    }
+    return false;
+}
+
 /* Spells out the name. Returns how many characters. */
 static size_t spell(const struct search *s, size_t tokens, uint32_t length,
                     char out[NAME_BYTES_MAX]) {
@@ -274,7 +308,12 @@ static bool fill(struct search *s, struct symtab *t) {
     return false;
 }
 
-bool kallsyms_extract(const uint8_t *memory, size_t size, struct symtab *t,
+static bool has(const struct symtab *t, uint32_t address) {
+    const struct symbol *s = symtab_find(t, address);
+    return s != NULL && s->address == address;
+}
+
+bool kallsyms_extract(const uint8_t *memory, size_t size, uint32_t known, struct symtab *t,
                       struct kallsyms_seal *seal) {
     struct search s = {.memory = memory, .size = size, .work = WORK_MAX};
     symtab_clear(t);
@@ -282,9 +321,17 @@ bool kallsyms_extract(const uint8_t *memory, size_t size, struct symtab *t,
         at = find_digits(&s, at);
         if (at >= size)
             break;
-        if (!spend(&s, TOKENS) || !take_tokens(&s, at) || !take_markers(&s) || !take_names(&s) ||
-            !take_addresses(&s) || !fill(&s, t))
+        if (!spend(&s, TOKENS) || !take_tokens(&s, at))
             continue;
+        if (!take_markers_below_tokens(&s) && !take_markers_below_sequence(&s, 3) &&
+            !take_markers_below_sequence(&s, 4))
+            continue;
+        if (!fill(&s, t))
+            continue;
+        if (!has(t, known)) {
+            symtab_clear(t);
+            continue;
+        }
         size_t other = s.relative ? s.base : s.addresses;
         *seal = (struct kallsyms_seal){{s.num_syms, other}, {s.count, load32(&s, other)}};
         return true;

@@ -11,6 +11,8 @@
 
 #include "bt/bt.h"
 #include "host/host.h"
+#include "host/process/clock.h"
+#include "host/process/panic.h"
 #include "vmm/vm.h"
 
 enum { STACK_BYTES = 256 << 10 };
@@ -46,6 +48,7 @@ static void on_exception(int sig, siginfo_t *info, void *context) {
     if (!bt_host_fault(&subject->vcpu, &regs, (unsigned)g[REG_TRAPNO], (uint64_t)g[REG_ERR],
                        (uint64_t)g[REG_CR2])) {
         signal(sig, SIG_DFL);
+        panic_interrupted(&regs);
         host_panic("exception %u (error %#x, address %#llx) in the VMM at rip %#llx",
                    (unsigned)g[REG_TRAPNO], (unsigned)g[REG_ERR], (unsigned long long)g[REG_CR2],
                    (unsigned long long)regs.rip);
@@ -62,6 +65,27 @@ static void on_kick(int sig, siginfo_t *info, void *context) {
     load(&regs, u);
     bt_kick(&subject->vcpu, &regs);
     store(u, &regs);
+}
+
+static volatile sig_atomic_t panic_asked;
+
+static void on_panic_signal(int sig, siginfo_t *info, void *context) {
+    struct host_regs regs;
+
+    (void)info;
+    if (sig == SIGUSR1) {
+        panic_asked = 1;
+        clock_wake();
+        return;
+    }
+    load(&regs, context);
+    panic_interrupted(&regs);
+    host_panic("asked for by SIGUSR2");
+}
+
+void panic_if_asked(void) {
+    if (panic_asked)
+        host_panic("asked for by SIGUSR1");
 }
 
 static void install(int sig, void (*handler)(int, siginfo_t *, void *)) {
@@ -84,4 +108,9 @@ void rt_signals_install(struct vm *vm) {
     for (unsigned n = 0; n < sizeof exceptions / sizeof exceptions[0]; n++)
         install(exceptions[n], on_exception);
     install(SIGALRM, on_kick);
+}
+
+void panic_on_signal(void) {
+    install(SIGUSR1, on_panic_signal);
+    install(SIGUSR2, on_panic_signal);
 }

@@ -1,0 +1,213 @@
+/*
+ * Where the guest is (report.h).
+ */
+#include "host/process/report.h"
+
+#include "bt/bt.h"
+#include "host/host.h"
+#include "host/process/log.h"
+#include "host/process/symbols.h"
+#include "host/process/text.h"
+#include "mmu/mmu.h"
+#include "vmm/vcpu.h"
+
+enum {
+    LINE_BYTES = 512,
+    CODE_BYTES = 16,
+    RECENT_SHOWN = 24,
+    FRAMES_MAX = 32,
+    STACK_WORDS = 1024, /* how much of the stack is looked at for return addresses */
+    CALL_BYTES_MAX = 7,
+};
+
+static void say(report_sink sink, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(report_sink sink, const char *fmt, ...) {
+    char line[LINE_BYTES];
+    struct text t;
+    va_list ap;
+    va_start(ap, fmt);
+    text_begin(&t, line, sizeof line);
+    text_vadd(&t, fmt, ap);
+    va_end(ap);
+    sink(line);
+}
+
+/* One line with an address and its name. */
+static void say_place(report_sink sink, const char *what, uint32_t gla) {
+    char line[LINE_BYTES];
+    struct text t;
+    text_begin(&t, line, sizeof line - 1);
+    text_add(&t, "  %s%08x", what, gla);
+    symbols_add_place(&t, gla);
+    line[t.length] = '\n';
+    line[t.length + 1] = '\0';
+    sink(line);
+}
+
+void report_registers(const struct vcpu *v, report_sink sink) {
+    static const char *const segs[SEG_COUNT] = {"ES", "CS", "SS", "DS", "FS", "GS"};
+    const uint32_t *g = v->gpr;
+    char line[LINE_BYTES];
+    struct text t;
+    say(sink, "EAX=%08x EBX=%08x ECX=%08x EDX=%08x\n", g[EAX], g[EBX], g[ECX], g[EDX]);
+    say(sink, "ESI=%08x EDI=%08x EBP=%08x ESP=%08x\n", g[ESI], g[EDI], g[EBP], g[ESP]);
+    text_begin(&t, line, sizeof line - 1);
+    text_add(&t, "EIP=%08x EFL=%08x CPL=%u HLT=%u", v->eip, vcpu_eflags(v), v->cpl, v->halted);
+    symbols_add_place(&t, v->seg[SEG_CS].base + v->eip);
+    text_add(&t, "\n");
+    sink(line);
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        say(sink, "%s =%04x %08x %08x %04x\n", segs[i], v->seg[i].sel, v->seg[i].base,
+            v->seg[i].limit, v->seg[i].attr);
+    say(sink, "LDT=%04x %08x %08x %04x\n", v->ldtr.sel, v->ldtr.base, v->ldtr.limit, v->ldtr.attr);
+    say(sink, "TR =%04x %08x %08x %04x\n", v->tr.sel, v->tr.base, v->tr.limit, v->tr.attr);
+    say(sink, "GDT=     %08x %08x\nIDT=     %08x %08x\n", v->gdtr.base, v->gdtr.limit, v->idtr.base,
+        v->idtr.limit);
+    say(sink, "CR0=%08x CR2=%08x CR3=%08x CR4=%08x EFER=%08x\n", v->cr0, v->cr2, v->cr3, v->cr4,
+        (uint32_t)v->efer);
+    if (v->exc.pending)
+        say(sink, "pending exception %02x error %04x CR2 %08x\n", v->exc.vector, v->exc.error,
+            v->exc.cr2);
+}
+
+void report_code(const struct vcpu *v, report_sink sink) {
+    uint8_t code[CODE_BYTES];
+    char line[LINE_BYTES];
+    struct text t;
+    uint32_t n = mmu_peek(v, v->seg[SEG_CS].base + v->eip, code, sizeof code);
+    text_begin(&t, line, sizeof line);
+    text_add(&t, "Code=");
+    for (uint32_t i = 0; i < n; i++)
+        text_add(&t, "%02x ", code[i]);
+    text_add(&t, "%s\n", n == 0 ? "not mapped" : "");
+    sink(line);
+}
+
+void report_recent_blocks(const struct vcpu *v, report_sink sink) {
+    gla_t recent[RECENT_SHOWN];
+    unsigned n = bt_recent(v->vm, recent, RECENT_SHOWN);
+    say(sink, "last blocks dispatched, newest first (those that blocks jump to directly are not "
+              "seen):\n");
+    for (unsigned i = 0; i < n; i++)
+        say_place(sink, "", recent[i]);
+}
+
+/* -- the call chain ------------------------------------------------------------------------------
+ */
+
+/* Whether a CALL ends at `to`: E8 rel32, or FF /2 in any of its lengths (SDM vol. 2A, CALL). */
+static bool behind_call(const struct vcpu *v, uint32_t to) {
+    uint8_t b[CALL_BYTES_MAX];
+    if (mmu_peek(v, to - CALL_BYTES_MAX, b, sizeof b) != sizeof b)
+        return false;
+    if (b[CALL_BYTES_MAX - 5] == 0xe8)
+        return true;
+    for (unsigned length = 2; length <= CALL_BYTES_MAX; length++) {
+        const uint8_t *p = b + CALL_BYTES_MAX - length;
+        if (p[0] != 0xff || (p[1] >> 3 & 7) != 2)
+            continue;
+        unsigned mod = p[1] >> 6, rm = p[1] & 7;
+        unsigned want = 2 + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
+        if (mod != 3 && rm == 4)
+            want += 1 + (mod == 0 && (p[2] & 7) == 5 ? 4 : 0);
+        else if (mod == 0 && rm == 5)
+            want += 4;
+        if (want == length)
+            return true;
+    }
+    return false;
+}
+
+static bool is_return_address(const struct vcpu *v, uint32_t word) {
+    struct symbol_place place;
+    return symbols_find(word, &place) && behind_call(v, word);
+}
+
+/* Follows saved EBPs, upwards only. Returns the stack address that the chain has reached. */
+static uint32_t report_frames(const struct vcpu *v, report_sink sink) {
+    uint32_t base = v->seg[SEG_SS].base;
+    uint32_t frame = v->gpr[EBP], reached = v->gpr[ESP];
+    say(sink, "guest backtrace by frame pointers:\n");
+    say_place(sink, "", v->seg[SEG_CS].base + v->eip);
+    for (unsigned n = 1; n < FRAMES_MAX && frame >= reached && frame % 4 == 0; n++) {
+        uint32_t word[2]; /* caller's EBP, return address */
+        if (mmu_peek(v, base + frame, word, sizeof word) != sizeof word || word[1] == 0 ||
+            !behind_call(v, v->seg[SEG_CS].base + word[1]))
+            break;
+        say_place(sink, "", v->seg[SEG_CS].base + word[1]);
+        reached = frame + 8;
+        frame = word[0];
+    }
+    return reached;
+}
+
+/* Words from `from` upwards that are return addresses into known functions: some may be left over
+ * from calls that have returned. */
+static void report_stack(const struct vcpu *v, uint32_t from, report_sink sink) {
+    uint32_t base = v->seg[SEG_SS].base;
+    unsigned shown = 0;
+    from &= ~3u;
+    for (uint32_t i = 0; i < STACK_WORDS && shown < FRAMES_MAX; i++) {
+        uint32_t word;
+        if (mmu_peek(v, base + from + 4 * i, &word, sizeof word) != sizeof word)
+            return;
+        if (!is_return_address(v, word))
+            continue;
+        if (shown++ == 0)
+            say(sink, "return addresses further up the stack, some perhaps left over:\n");
+        say_place(sink, "", word);
+    }
+}
+
+void report_backtrace(const struct vcpu *v, report_sink sink) {
+    uint32_t reached = report_frames(v, sink);
+    report_stack(v, reached, sink);
+}
+
+/* -- the guest's own ends ------------------------------------------------------------------------
+ */
+
+static bool same(const char *a, const char *b) {
+    while (*a == *b && *a != '\0') {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* The text at gla as far as it can be shown. */
+static void peek_text(const struct vcpu *v, uint32_t gla, char *out, uint32_t size) {
+    uint32_t n = mmu_peek(v, gla, out, size - 1);
+    uint32_t length = 0;
+    while (length < n && out[length] >= ' ' && out[length] <= '~')
+        length++;
+    out[length] = '\0';
+}
+
+void report_guest_panic(const struct vcpu *v, uint32_t gla) {
+    struct symbol_place place;
+    char format[128] = "";
+    uint32_t argument;
+    if (v->cpl != 0 || !symbols_find(gla, &place) || place.offset != 0)
+        return;
+    if (same(place.name, "panic")) { /* takes a format and its values on the stack */
+        if (mmu_peek(v, v->gpr[ESP] + 4, &argument, sizeof argument) == sizeof argument)
+            peek_text(v, argument, format, sizeof format);
+        say(log_line, "guest kernel panics: \"%s\"\n", format);
+    } else if (same(place.name, "oops_enter")) {
+        say(log_line, "guest kernel has an oops\n");
+    } else {
+        return;
+    }
+    if (mmu_peek(v, v->gpr[ESP], &argument, sizeof argument) == sizeof argument)
+        say_place(log_line, "called from ", argument);
+    report_backtrace(v, log_line);
+}
+
+void report_triple_fault(const struct vcpu *v) {
+    say(log_line, "guest triple fault\n");
+    report_registers(v, log_line);
+    report_code(v, log_line);
+    report_recent_blocks(v, log_line);
+    report_backtrace(v, log_line);
+}

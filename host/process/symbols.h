@@ -1,0 +1,69 @@
+/*
+ * Names for guest addresses, and for our own code. Where guest names come from, best first:
+ *   -symbols FILE      an ELF file, with lines if it has DWARF, or a list as nm prints it
+ *   -kernel FILE       if it is an ELF file with a symbol table
+ *   the running guest  a Linux kernel's own table (kallsyms.h), looked for in guest memory when a
+ *                      name is first wanted
+ * A Linux kernel may run elsewhere than it was linked for (KASLR). Its own table knows; names from
+ * -symbols are moved along with it.
+ *
+ * symbols.c reads files at start-up; rt_symbols.c looks names up and may be used at any time then:
+ * it calls no libc, changes nothing of the guest, and works in signal handlers.
+ */
+#ifndef HOST_PROCESS_SYMBOLS_H
+#define HOST_PROCESS_SYMBOLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/process/kallsyms.h"
+#include "host/process/lines.h"
+#include "host/process/options.h"
+#include "host/process/symtab.h"
+#include "host/process/text.h"
+#include "vmm/load.h"
+
+struct vm;
+
+struct symbol_place {
+    const char *name;
+    uint32_t offset;  /* from the symbol's address */
+    const char *file; /* NULL: not known */
+    uint32_t line;
+};
+
+/* Reads what the options name. False: message says which file and why not. */
+bool symbols_open(const struct options *o, const struct load_blob *kernel,
+                  char message[OPTIONS_MESSAGE]);
+/* The guest whose addresses are asked for. */
+void symbols_watch(const struct vm *vm);
+/* The guest has been reset: its own table is not valid any more. */
+void symbols_forget(void);
+
+/* What is at a linear address of the guest. False: not known. */
+bool symbols_find(uint32_t gla, struct symbol_place *out);
+/* Appends " <name+0x12>", or " <name+0x12 file.c:34>", or nothing. */
+void symbols_add_place(struct text *t, uint32_t gla);
+
+/* The same for an address of ours: functions, the translator's thunks and callouts. */
+void symbols_add_host_place(struct text *t, uint64_t address);
+
+/* -- between symbols.c and rt_symbols.c ------------------------------------------------------- */
+
+struct symbols {
+    struct symtab file; /* as linked */
+    struct lines lines; /* as linked */
+    struct symtab live; /* as running; empty: not found */
+    struct symtab own;
+    uint64_t own_slide;   /* address here less address in own */
+    uint32_t slide;       /* address in the guest less address in file and lines */
+    uint64_t retry_ns;    /* do not look for the guest's table before then */
+    uint64_t retry_after; /* how long to wait after the next failure */
+    struct kallsyms_seal seal;
+    uint64_t memory; /* gpa of the stretch of memory that seal refers to */
+    uint64_t memory_size;
+};
+
+extern struct symbols symbols;
+
+#endif
