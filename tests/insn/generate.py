@@ -25,7 +25,7 @@ SEG_PREFIX = {"es": b"\x26", "cs": b"\x2e", "ss": b"\x36", "ds": b"\x3e", "fs": 
 
 # Selectors whose descriptors are alike in Linux and in kernel.c, or that are beyond the tables.
 SELECTORS = (0, 3, 0x23, 0x2B, 0x28, 0x29, 0x08, 0x0B, 0x18, 0x1B, 0x04, 0x07, 0x0F, 0x14, 0x17,
-             0x1F, 0x27, 0x2F, 0x34, 0x37, 0x3F, 0x47, 0x80, 0x83, 0xFFF8, 0xFFFF)
+             0x1F, 0x27, 0x2F, 0x34, 0x37, 0x3F, 0x57, 0x80, 0x83, 0xFFF8, 0xFFFF)
 
 
 class Settings:
@@ -71,6 +71,9 @@ class Builder:
         self.case = casefile.Case()
         self.items = self.case.items
         self.joins = []
+        self.d16 = False  # in 16-bit code
+        self.o32 = b""  # prefixes for 32-bit operands and addresses
+        self.a32 = b""
         self.seg_base = {"ds": 0, "es": 0, "ss": 0, "cs": 0}
 
     # -- set-up --
@@ -161,7 +164,7 @@ class Builder:
 
     def set_reg(self, reg, value):
         """Emits MOV reg, imm32."""
-        self.emit(bytes((0xB8 + reg,)) + le(value, 4))
+        self.emit(self.o32 + bytes((0xB8 + reg,)) + le(value, 4))
         self.known[reg] = value & M32
 
     def pointer_reg(self):
@@ -180,9 +183,9 @@ class Builder:
         rng = self.rng
         target = self.target(size or 4, align)
         r = rng.random()
-        if r < 0.08 and not no16:
+        if r < (0.4 if self.d16 else 0.08) and not no16:
             return self.memory16(size, align)
-        prefix, segment = b"", None
+        prefix, segment = self.a32, None
         base_segments = self.case.seg[2:] != [0, 0]
         if base_segments and rng.random() < 0.5:
             segment = rng.choice([s for s, v in zip(("fs", "gs"), self.case.seg[2:]) if v])
@@ -191,7 +194,7 @@ class Builder:
                                                              and not self.settings.reference
                                                              else ()))
         if segment:
-            prefix = SEG_PREFIX[segment]
+            prefix += SEG_PREFIX[segment]
         if rng.random() < 0.12:  # ESP-based: the target is near the stack pointer
             base = self.seg_base.get(segment or "ss", 0)
             if base:
@@ -260,7 +263,7 @@ class Builder:
     def memory16(self, size, align):
         """16-bit addressing: into the low page, or through FS/GS where these reach the arena."""
         rng = self.rng
-        prefix = b"\x67"
+        prefix = b"" if self.d16 else b"\x67"
         target = LOW + rng.randrange(0, 0x1000 - 64)
         if align:
             target &= -16
@@ -324,7 +327,7 @@ class Builder:
             return
         o16 = row.o16 and rng.random() < 0.25
         wide = 2 if o16 else 4
-        prefix = b"\x66" if o16 else b""
+        prefix = b"\x66" if (row.o16 or row.name == "bswap") and o16 != self.d16 else b""
         opcode, tail, modrm, memory, reg = row.opcode, b"", None, None, 0
         written = []
         first, point = True, b""
@@ -332,7 +335,8 @@ class Builder:
             memory = self.implicit(EBX, EAX)
         elif row.special == "maskmov":  # whether it enters MMX mode before it faults is not defined
             self.known[EDI] = ARENA + rng.randrange(0, 0x1F00) - self.seg_base["ds"] & M32
-            point = b"\xbf" + le(self.known[EDI], 4)
+            point = self.o32 + b"\xbf" + le(self.known[EDI], 4)
+            prefix += self.a32
         for operand in row.operands:
             kind = operand[0]
             if kind == "E":
@@ -359,8 +363,6 @@ class Builder:
                     written.append(reg & 3 if size == 1 else reg)
             elif kind == "Z":
                 r = self.dest(operand[1] != "b") if row.written else rng.randrange(8)
-                if row.name == "bswap" and o16:
-                    prefix = b""
                 opcode = opcode[:-1] + bytes((opcode[-1] + r,))
                 if row.written:
                     written.append(r & 3 if operand[1] == "b" else r)
@@ -389,6 +391,7 @@ class Builder:
             elif kind == "O":
                 target = self.target(1 if operand == "O8" else wide) - self.seg_base["ds"]
                 tail += le(target, 4)
+                prefix += self.a32
             elif kind == "S":
                 reg = rng.randrange(6)
             first = False
@@ -419,7 +422,8 @@ class Builder:
             mask = 0
             for letter in undefined:
                 mask |= FLAG_BITS[letter]
-            code += b"\x9c\x81\x24\x24" + le(~mask, 4) + b"\x9d"  # PUSHF; AND [ESP], ~mask; POPF
+            code += (self.o32 + b"\x9c" + self.o32 + self.a32 + b"\x81\x24\x24" + le(~mask, 4)
+                     + self.o32 + b"\x9d")  # PUSHF; AND [ESP], ~mask; POPF
         self.emit(code)
 
     def bit_memory(self, row):
@@ -428,7 +432,7 @@ class Builder:
         base, index = rng.sample((EAX, ECX, EDX, EBX, ESI, EDI), 2)
         self.set_reg(index, rng.randrange(-8192, 8192))
         self.set_reg(base, self.target(4) - self.seg_base["ds"])
-        return index, Memory(b"", base, b"", 0)
+        return index, Memory(self.a32, base, b"", 0)
 
     def implicit(self, reg, index):
         """Makes reg point into the regions for an instruction that addresses through it; index is
@@ -440,7 +444,7 @@ class Builder:
         segment = ""
         if self.rng.random() < 0.1:
             segment = self.rng.choice(("es", "ss", "ds", "ds" if self.settings.reference else "fs"))
-        return Memory(SEG_PREFIX.get(segment, b""), 0, b"", 0)
+        return Memory(self.a32 + SEG_PREFIX.get(segment, b""), 0, b"", 0)
 
     @staticmethod
     def mapped(address):
@@ -479,6 +483,7 @@ class Builder:
             target = LOW + rng.randrange(0x100, 0xE00)
             if rng.random() < 0.2:
                 target = LOW + 0x1000 - rng.randrange(1, 32)
+        if a16 != self.d16:
             prefix = b"\x67" + prefix
         high, limit = (rng.getrandbits(16) << 16, 0xFFFF) if a16 else (0, M32)
         if uses_si:
@@ -495,7 +500,7 @@ class Builder:
             self.set_reg(EDI, (di - self.seg_base["es"] & limit) | high)
         if op in (0xAE, 0xAF) and rng.random() < 0.5:
             self.set_reg(EAX, rng.choice((0, M32, 1)))
-        if size == 2:
+        if size > 1 and (size == 2) != self.d16:
             prefix = b"\x66" + prefix
         self.emit(prefix + bytes((op,)))
         for reg in (ECX, ESI, EDI):
@@ -509,15 +514,16 @@ class Builder:
         """A forward branch over 0 to 4 of the following instructions."""
         rng = self.rng
         skip = rng.randrange(0, 5)
+        near = 2 if self.d16 else 4
         r = rng.random()
         if r < 0.5:
             self.jump(bytes((0x70 + rng.randrange(16),)), 1, skip)
         elif r < 0.75:
-            self.jump(bytes((0x0F, 0x80 + rng.randrange(16))), 4, skip)
+            self.jump(bytes((0x0F, 0x80 + rng.randrange(16))), near, skip)
         elif r < 0.82:
             self.jump(b"\xeb", 1, skip)
-        elif r < 0.86:
-            self.jump(b"\xe9", 4, skip)
+        elif r < 0.86 or (self.d16 and r >= 0.95):
+            self.jump(b"\xe9", near, skip)
         elif r < 0.95:
             if rng.random() < 0.4:
                 self.set_reg(ECX, rng.choice((0, 1, 2, 0x10000, 0x10001)))
@@ -564,21 +570,22 @@ class Builder:
     def call(self):
         """CALL over a few instructions; now and then the called part returns here."""
         rng = self.rng
-        r = rng.random()
+        near = 2 if self.d16 else 4
+        r = rng.random() * (0.6 if self.d16 else 1)
         if r < 0.35:  # call a function that stands here: call f; jmp end; f: ...; ret; end:
             body = rng.randrange(1, 4)
             call = len(self.items)
-            self.emit(b"\xe8\0\0\0\0", ((1, 4, True, 1, 0),))
+            self.emit(b"\xe8" + bytes(near), ((1, near, True, 1, 0),))
             jump = len(self.items)
             self.emit(b"\xeb\0", ((1, 1, True, 0, 0),))
             for _ in range(body):
                 self.pools["leaf"].pick(rng)(self)
             self.emit(rng.choice((b"\xc3", b"\xc2\x00\x00", b"\xf3\xc3")))
-            self.items[call].fixups = ((1, 4, True, 1, 0),)
+            self.items[call].fixups = ((1, near, True, 1, 0),)
             self.items[jump].fixups = ((1, 1, True, len(self.items) - jump - 1, 0),)
             self.known = [None] * 8
         elif r < 0.6:
-            self.jump(b"\xe8", 4, rng.randrange(0, 4))
+            self.jump(b"\xe8", near, rng.randrange(0, 4))
         elif r < 0.75:  # CALL [ESP-4] with the target pushed and popped
             reg = rng.choice((EAX, ECX, EDX, EBX, EBP, ESI, EDI))
             skip = rng.randrange(0, 3)
@@ -607,9 +614,9 @@ class Builder:
             body += bytes((op, 0xC0 | s << 3 | r))
             self.clobber(r)
         op = rng.choice((b"\xe2", b"\xe2", b"\x49\x75", b"\x83\xe9\x01\x75", b"\x49\x0f\x85"))
-        size = 4 if op[-2:] == b"\x0f\x85" else 1
+        size = (2 if self.d16 else 4) if op[-2:] == b"\x0f\x85" else 1
         count = rng.randrange(1, 6) if rng.random() < 0.95 else rng.randrange(100, 5000)
-        self.emit(b"\xb9" + le(count, 4) + body + op + le(-len(body) - len(op) - size, size))
+        self.emit(self.o32 + b"\xb9" + le(count, 4) + body + op + le(-len(body) - len(op) - size, size))
         self.clobber(ECX)
 
     def divide(self):
@@ -622,12 +629,12 @@ class Builder:
             self.set_reg(EAX, self.value() & 0xFFFF if size == 1 and r < 0.2 else self.value())
             if size > 1:
                 if digit == 7 and rng.random() < 0.7:
-                    self.emit(b"\x99" if size == 4 else b"\x66\x99")
+                    self.emit(b"\x99" if (size == 2) == self.d16 else b"\x66\x99")
                 else:
                     self.set_reg(EDX, rng.choice((0, 0, 0, 1, 5, M32)))
         elif r < 0.8:
             self.set_reg(EDX, 0)
-        prefix = b"\x66" if size == 2 else b""
+        prefix = b"\x66" if size > 1 and (size == 2) != self.d16 else b""
         opcode = 0xF6 if size == 1 else 0xF7
         if rng.random() < 0.4:
             m = self.memory(size)
@@ -648,10 +655,33 @@ class Builder:
             image |= 0x4000
         if rng.random() < 0.5:
             image &= 0xFFF
-        code = b"\x68" + le(image, 4) + (b"\x9d" if rng.random() < 0.85 else b"\x66\x9d\x59")
-        if code[-1] == 0x59:
+        code = self.o32 + b"\x68" + le(image, 4)
+        if self.d16 or rng.random() < 0.85:
+            code += self.o32 + b"\x9d"
+        else:
+            code += b"\x66\x9d\x59"
             self.clobber(ECX)
         self.emit(code)
+
+    def stack16(self):
+        """From here on the stack segment has 16-bit addresses (SS.B clear)."""
+        rng = self.rng
+        esp = 0x400 + 2 * rng.randrange(0, 0x400)
+        r = rng.random()
+        if r < 0.1:
+            esp = 2 * rng.randrange(0, 5)
+        elif r < 0.2:
+            esp = 0x1000 - rng.randrange(0, 10)
+        if rng.random() < 0.4:
+            esp |= rng.getrandbits(16) << 16
+        self.emit(b"\x68\x4f\0\0\0\x68" + le(esp, 4) + b"\x0f\xb2\x24\x24")
+        self.seg_base["ss"] = STACK
+
+    def code16(self):
+        """From here on the code segment has 16-bit operands and addresses (CS.D clear)."""
+        self.emit(b"\xea\0\0\0\0\x47\0", ((1, 4, False, 0, -casefile.CODE_BASE),))
+        self.d16, self.o32, self.a32 = True, b"\x66", b"\x67"
+        self.seg_base["cs"] = casefile.CODE_BASE
 
     def enter(self):
         rng = self.rng
@@ -985,6 +1015,9 @@ def make_pools(settings):
     pools["x87"] = part("integer", 1) + part("x87", 8) + [(w, s) for w, s in composite]
     pools["vector"] = (part("integer", 1) + part("mmx", 3) + part("sse", 6)
                        + [(w, s) for w, s in composite])
+    neutral = ("string", "branch", "call", "loop", "divide", "flags", "trap")
+    pools["code16"] = (part("integer", 4) + part("x87", 0.5) + part("sse", 0.5)
+                       + [(w * 2 / total, steps[n]) for n, w in composites if n in neutral])
     pools = {name: Pool(entries) for name, entries in pools.items() if entries}
     leaf = integer or part("x87", 1) or part("sse", 1) or part("mmx", 1)
     pools["leaf"] = Pool(leaf) if leaf else pools["mixed"]
@@ -1003,12 +1036,18 @@ def cases(seed, count, settings):
         builder = Builder(rng, settings, pools)
         builder.start()
         pool = pools[rng.choice(profiles)]
+        if not settings.reference:
+            if rng.random() < 0.05:
+                builder.stack16()
+            if rng.random() < 0.3 and address < casefile.CODE_BASE + 0xF000:
+                builder.code16()
+                pool = pools.get("code16", pool)
         for _ in range(rng.randrange(1, 17)):
             pool.pick(rng)(builder)
         case = builder.case
         case.name = f"seed {seed} case {index}"
         case.address = address  # code() finds another one for a case at the region's end
-        if rng.random() < 0.03:
+        if rng.random() < 0.03 and not builder.d16:
             case.cut = len(casefile.TERMINATOR) + rng.choice((0, 0, 1, 1, 2, 3))
         length = len(case.code())
         address += length + rng.randrange(0, 32)

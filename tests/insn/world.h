@@ -36,7 +36,7 @@
 #define OPT_VERBOSE 2u /* kernel: name every case before it runs */
 #define OPT_DUMP    4u /* kernel: dump every case, not only those with an unexpected hash */
 #define OPT_NO_X87  8u /* x87, MMX and MXCSR are not compared */
-#define LDT_ENTRIES 8u
+#define LDT_ENTRIES 10u
 
 /* The case file: this header, then uint32_t expect[cases], then the cases one after the other. */
 struct case_file {
