@@ -202,15 +202,18 @@ static void mov_to_sreg_stays_when_nothing_changes(void **state) {
     assert_int_equal(callout_mov_to_sreg(&cpu, SEG_DS | OP(2)), CALLOUT_NEXT);
     assert_int_equal(cpu.seg[SEG_DS].sel, DATA_3);
     put_desc(DATA_3, 0x1000, 0xfffff, 0xf2, 0xc);
-    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_GS | OP(2)), CALLOUT_EXIT);
+    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_ES | OP(2)), CALLOUT_EXIT);
     assert_int_equal(cpu.eip, cpu.next_eip);
     put_desc(DATA_3, 0x2000, 0xfffff, 0xf2, 0xc); /* only one base that is not 0 for another */
-    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_GS | OP(2)), CALLOUT_NEXT);
-    assert_int_equal(cpu.seg_base[SEG_GS], 0x2000);
+    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_ES | OP(2)), CALLOUT_NEXT);
+    assert_int_equal(cpu.seg_base[SEG_ES], 0x2000);
     put_desc(DATA_3, 0x2000, 0xffff, 0xf2, 0xc);
-    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_GS | OP(2)), CALLOUT_EXIT);
+    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_ES | OP(2)), CALLOUT_EXIT);
     put_desc(DATA_3, 0, 0xfff, 0xf2, 0xc); /* checked at run time before and after */
+    assert_int_equal(callout_mov_to_sreg(&cpu, SEG_ES | OP(2)), CALLOUT_NEXT);
+    put_desc(DATA_3, 0x1000, 0xfffff, 0xf2, 0xc); /* translations take FS and GS as they are */
     assert_int_equal(callout_mov_to_sreg(&cpu, SEG_GS | OP(2)), CALLOUT_NEXT);
+    assert_int_equal(cpu.seg_base[SEG_GS], 0x1000);
 }
 
 static void mov_to_ss_shadows(void **state) {
