@@ -37,7 +37,7 @@ static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs)
 static void make_checked(struct bt *bt, const struct recovered *at, int64_t offset, const char *why)
 {
     if (LOG_ON(LOG_MMU))
-        host_log("bt: checked form of @%08x for %08llx: %s",
+        host_log("mmu: checked form of @%08x for %08llx: %s",
                  at->block->gla + (at->eip - at->block->eip), (unsigned long long)offset, why);
     hint_set(bt, at->block->gla + (at->eip - at->block->eip));
     block_kill(bt, at->block);

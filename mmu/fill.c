@@ -229,7 +229,7 @@ static enum mmu_fault fill(struct vcpu *v, struct window *w, gla_t gla, const st
         plan(&f, walk);
         if (apply(&f, force)) {
             if (LOG_ON(LOG_MMU))
-                host_log("mmu: fill %s window %08x: pages %05x-%05x, entry %08x\n",
+                host_log("mmu: fill %s window %08x: pages %05x-%05x, entry %08x",
                          w->user ? "user" : "kernel", gla, f.first, f.end - 1, current(&f, f.page));
             return MMU_FAULT_RETRY;
         }

@@ -102,6 +102,6 @@ bool mmu_view_tick(struct vcpu *v) {
     m->stats.views_promoted++;
     window_select(v);
     if (LOG_ON(LOG_MMU))
-        host_log("mmu: address space cr3 %08x gets a window\n", v->cr3);
+        host_log("mmu: address space cr3 %08x gets a window", v->cr3);
     return true;
 }

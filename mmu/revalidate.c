@@ -172,7 +172,7 @@ void revalidate_window(struct vcpu *v, struct window *w, bool all) {
     }
     batch_flush(&b);
     if (LOG_ON(LOG_MMU))
-        host_log("mmu: revalidate %s window cr3 %08x: %u pages left, %u dropped\n",
+        host_log("mmu: revalidate %s window cr3 %08x: %u pages left, %u dropped",
                  w->user ? "user" : "kernel", v->cr3, w->mapped,
                  (unsigned)(m->stats.dropped_pages - dropped));
 }

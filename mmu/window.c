@@ -79,7 +79,7 @@ bool window_make_room(struct mmu *m, struct window *w, uint32_t page, unsigned m
         if (!out)
             return false;
         if (LOG_ON(LOG_MMU))
-            host_log("mmu: evict window %s cr3 %08x: %u pages, %u mappings in all\n",
+            host_log("mmu: evict window %s cr3 %08x: %u pages, %u mappings in all",
                      out->user ? "user" : "kernel", out->cr3, out->mapped, mappings(m));
         m->stats.windows_evicted++;
         window_drop_all(m, out);

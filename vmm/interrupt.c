@@ -255,13 +255,10 @@ static bool pushes_rf(unsigned vector) {
 
 static bool deliver(struct vcpu *v, const struct event *e) {
     if (LOG_ON(LOG_INT)) {
-        host_log("int v=%02x e=%08x %s cpl=%u pc=%04x:%08x sp=%04x:%08x efl=%08x eax=%08x "
-                 "cr2=%08x\n",
-                 e->vector, e->has_error ? e->error : 0,
-                 e->software ? "soft"
-                 : e->ext    ? "hard"
-                             : "none",
-                 v->cpl, v->seg[SEG_CS].sel, e->eip, v->seg[SEG_SS].sel, v->gpr[ESP], e->image,
+        host_log("int: v=%02x e=%04x i=%u cpl=%u IP=%04x:%08x pc=@%08x SP=%04x:%08x EFL=%08x "
+                 "EAX=%08x CR2=%08x",
+                 e->vector, e->has_error ? e->error : 0, e->software, v->cpl, v->seg[SEG_CS].sel,
+                 e->eip, v->seg[SEG_CS].base + e->eip, v->seg[SEG_SS].sel, v->gpr[ESP], e->image,
                  v->gpr[EAX], v->cr2);
     }
     uint8_t hits = v->dr6_hits;
@@ -358,6 +355,9 @@ bool cpu_deliver_pending(struct vcpu *v) {
         /* The second page fault still loads CR2, as on hardware. */
         if (v->exc.vector == VEC_PF)
             v->cr2 = v->exc.cr2;
+        if (LOG_ON(LOG_GUEST_ERRORS))
+            host_log("guest_errors: double fault, %02x while delivering %02x, CR2=%08x at @%08x",
+                     v->exc.vector, exc.vector, v->cr2, v->seg[SEG_CS].base + v->eip);
         exc = (struct exception){.vector = VEC_DF, .has_error = true};
     }
     v->exc.pending = false;

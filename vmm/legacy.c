@@ -109,7 +109,8 @@ enum callout_result callout_enter(struct vcpu *v, uint64_t arg) {
 enum callout_result callout_undefined(struct vcpu *v, uint64_t arg) {
     (void)arg;
     if (LOG_ON(LOG_UNIMP))
-        host_log("unsupported instruction at %04x:%08x", v->seg[SEG_CS].sel, v->eip);
+        host_log("unimp: instruction at %04x:%08x @%08x", v->seg[SEG_CS].sel, v->eip,
+                 v->seg[SEG_CS].base + v->eip);
     return callout_raise(v, VEC_UD);
 }
 

@@ -175,7 +175,8 @@ enum callout_result callout_rdmsr(struct vcpu *v, uint64_t arg) {
         return CALLOUT_EXIT;
     if (!msr_read(v, v->gpr[ECX], &value)) {
         if (LOG_ON(LOG_GUEST_ERRORS))
-            host_log("rdmsr %08x at %08x: no such MSR", v->gpr[ECX], v->eip);
+            host_log("guest_errors: rdmsr %08x: no such MSR, at @%08x", v->gpr[ECX],
+                     v->seg[SEG_CS].base + v->eip);
         return callout_raise_error(v, VEC_GP, 0);
     }
     v->gpr[EAX] = (uint32_t)value;
@@ -192,8 +193,8 @@ enum callout_result callout_wrmsr(struct vcpu *v, uint64_t arg) {
         return CALLOUT_EXIT;
     if (!msr_write(v, v->gpr[ECX], value)) {
         if (LOG_ON(LOG_GUEST_ERRORS))
-            host_log("wrmsr %08x <- %08x:%08x at %08x refused", v->gpr[ECX], v->gpr[EDX],
-                     v->gpr[EAX], v->eip);
+            host_log("guest_errors: wrmsr %08x <- %08x:%08x refused, at @%08x", v->gpr[ECX],
+                     v->gpr[EDX], v->gpr[EAX], v->seg[SEG_CS].base + v->eip);
         return callout_raise_error(v, VEC_GP, 0);
     }
     return v->efer == efer ? CALLOUT_NEXT : callout_leave(v);

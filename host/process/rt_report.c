@@ -193,9 +193,9 @@ void report_guest_panic(const struct vcpu *v, uint32_t gla) {
     if (same(place.name, "panic")) { /* takes a format and its values on the stack */
         if (mmu_peek(v, v->gpr[ESP] + 4, &argument, sizeof argument) == sizeof argument)
             peek_text(v, argument, format, sizeof format);
-        say(log_line, "guest kernel panics: \"%s\"\n", format);
+        say(log_line, "guest_errors: guest kernel panics: \"%s\"\n", format);
     } else if (same(place.name, "oops_enter")) {
-        say(log_line, "guest kernel has an oops\n");
+        say(log_line, "guest_errors: guest kernel has an oops\n");
     } else {
         return;
     }
@@ -205,7 +205,7 @@ void report_guest_panic(const struct vcpu *v, uint32_t gla) {
 }
 
 void report_triple_fault(const struct vcpu *v) {
-    say(log_line, "guest triple fault\n");
+    say(log_line, "guest_errors: triple fault\n");
     report_registers(v, log_line);
     report_code(v, log_line);
     report_recent_blocks(v, log_line);
