@@ -235,3 +235,26 @@ void emit_flags_restore(struct emit *e) {
     emit_u8(e, 0x9e); /* sahf: the other five */
     emit_mov64_rr(e, RAX, R11);
 }
+
+void emit_flags_set(struct emit *e, int src) {
+    emit_u8(e, 0xfc); /* cld */
+    emit_op_reg(e, 0, 0x0fba, 4, src);
+    emit_u8(e, 10); /* bt src, DF */
+    uint8_t *up = emit_short(e, 0x73); /* jnc */
+    emit_u8(e, 0xfd); /* std */
+    emit_bind_short(e, up);
+    emit_mov_rr(e, R11, src);
+    emit_op_reg(e, 0, 0xc1, 5, R11); /* shr r11d, 11 */
+    emit_u8(e, 11);
+    emit_op_reg(e, 0, 0x83, 4, R11); /* and r11d, 1: OF */
+    emit_u8(e, 1);
+    emit_mov64_rr(e, R10, RAX);
+    if (src != RAX)
+        emit_mov_rr(e, RAX, src);
+    emit_u8(e, 0x88); /* mov ah, al */
+    emit_u8(e, 0xc4);
+    emit_op_reg(e, OP_B8, 0x80, 0, R11); /* add r11b, 7fh: OF as it was */
+    emit_u8(e, 0x7f);
+    emit_u8(e, 0x9e); /* sahf: the other five */
+    emit_mov64_rr(e, RAX, R10);
+}

@@ -91,4 +91,8 @@ void emit_bind(struct emit *e, uint8_t *disp);
 void emit_flags_save(struct emit *e);
 void emit_flags_restore(struct emit *e);
 
+/* Arithmetic flags and DF := those of the EFLAGS image in src. Clobbers R10 and R11; src is RAX or
+ * any other register but those. POPFQ is several times slower. */
+void emit_flags_set(struct emit *e, int src);
+
 #endif

@@ -25,6 +25,7 @@ void lower_push(struct translation *t, const struct insn *i);
 void lower_pop(struct translation *t, const struct insn *i);
 void lower_leave(struct translation *t, const struct insn *i);
 void lower_pushf(struct translation *t, const struct insn *i);
+void lower_popf(struct translation *t, const struct insn *i);
 /* Pushes the value in host register src; `size` bytes. */
 void lower_push_reg(struct translation *t, const struct insn *i, int src, unsigned size);
 /* The same for v->scratch. */

@@ -190,3 +190,39 @@ void lower_pushf(struct translation *t, const struct insn *i) {
     emit_store(e, MOP_VCPU(scratch), R8);
     lower_push_scratch(t, i, i->stack_size);
 }
+
+/*
+ * POPF at CPL 0 that changes no system flag but IF: in line. The old flags are dead from the start.
+ * Interrupts that IF lets through are taken behind it, as on a CPU: POPF has no shadow.
+ */
+void lower_popf(struct translation *t, const struct insn *i) {
+    struct emit *e = &t->e;
+    struct ea top = ea_reg(REG_GUEST_ESP, 0, stack_adsize(t));
+    uint8_t *slow, *done;
+
+    if ((t->key & (KEY_CPL | KEY_REAL | KEY_SINGLE)) != 0 || i->stack_size != 4) {
+        exit_callout(t, callout_popf, lower_callout_arg(t, i));
+        return;
+    }
+    load_value(t, i, &top, SEG_SS, 4, R8);
+    emit_load(e, R9, MOP_VCPU(sysflags));
+    emit_op_reg(e, 0, 0x31, R8, R9); /* xor r9d, r8d */
+    emit_op_reg(e, 0, 0xf7, 0, R9);  /* test r9d, imm32 */
+    emit_u32(e, EFL_TF | EFL_IOPL | EFL_NT | EFL_AC | EFL_ID);
+    slow = emit_jcc(e, CC_NE);
+    emit_adjust_esp(t, 4);
+    emit_mov_rr(e, R9, R8);
+    emit_op_reg(e, 0, 0x81, 4, R9); /* and r9d, IF */
+    emit_u32(e, EFL_IF);
+    emit_store(e, MOP_VCPU(ifl), R9);
+    uint8_t *masked = emit_short(e, 0x74); /* je */
+    emit_load64(e, REG_JUMP_CACHE, MOP_VCPU(jc_sti));
+    emit_bind_short(e, masked);
+    emit_flags_set(e, R8);
+    done = emit_jmp(e);
+    emit_bind(e, slow);
+    exit_callout(t, callout_popf, lower_callout_arg(t, i));
+    emit_bind(e, done);
+    translation_mark(t, t->next_eip, FIX_NONE);
+    exit_poll(t);
+}

@@ -46,27 +46,6 @@ static void emit_save_flags(struct emit *e)
     emit_u8(e, 0xfc); /* cld */
 }
 
-/* v->flags to the live flags; clobbers RAX. POPFQ is several times slower. */
-static void emit_load_flags(struct emit *e)
-{
-    emit_load(e, RAX, MOP_VCPU(flags));
-    emit_op_reg(e, 0, 0x0fba, 4, RAX); /* bt eax, 10 (DF) */
-    emit_u8(e, 10);
-    uint8_t *up = emit_short(e, 0x73); /* jnc */
-    emit_u8(e, 0xfd);                  /* std */
-    emit_bind_short(e, up);
-    emit_mov_rr(e, R11, RAX);
-    emit_op_reg(e, 0, 0xc1, 5, R11); /* shr r11d, 11 */
-    emit_u8(e, 11);
-    emit_op_reg(e, 0, 0x83, 4, R11); /* and r11d, 1 (OF) */
-    emit_u8(e, 1);
-    emit_op_reg(e, OP_B8, 0x80, 0, R11); /* add r11b, 7fh: OF as saved */
-    emit_u8(e, 0x7f);
-    emit_u8(e, 0x88); /* mov ah, al */
-    emit_u8(e, 0xc4);
-    emit_u8(e, 0x9e); /* sahf */
-}
-
 /* FXSAVE64/FXRSTOR64 of v->fpu, where the host's C code makes it necessary. */
 static void emit_fpu(struct emit *e, bool save)
 {
@@ -87,7 +66,8 @@ static void emit_save_all(struct emit *e)
 static void emit_load_all(struct emit *e)
 {
     emit_fpu(e, false);
-    emit_load_flags(e);
+    emit_load(e, RAX, MOP_VCPU(flags));
+    emit_flags_set(e, RAX);
     emit_load_gprs(e);
     emit_load64(e, REG_JUMP_CACHE, MOP_VCPU(jc_now));
 }
@@ -154,12 +134,12 @@ static void emit_enter(struct bt *bt, struct emit *e)
     emit_op_reg(e, OP_W, 0x83, 5, RSP); /* sub rsp, 8: 16-byte aligned */
     emit_u8(e, 8);
     emit_mov64_rr(e, REG_VCPU, RDI);
-    emit_mov64_rr(e, R10, RSI);
+    emit_mov64_rr(e, R8, RSI);
     emit_mov64_ri(e, REG_TC, (uint64_t)(uintptr_t)bt->code.rx);
     emit_store64(e, MOP_VCPU(host_rsp), RSP);
     emit_load64(e, RSP, MOP_VCPU(tc_stack));
     emit_load_all(e);
-    emit_jmp_reg(e, R10);
+    emit_jmp_reg(e, R8);
 }
 
 static void emit_exits(struct bt *bt, struct emit *e)
