@@ -1031,7 +1031,8 @@ def cases(seed, count, settings):
     profiles = [p for p in ("integer", "integer", "integer", "mixed", "x87", "vector") if p in pools
                 and not (settings.reference and p == "x87")]
     result = []
-    address = casefile.CODE_BASE
+    first = casefile.CODE_BASE + 64  # wild jumps to offset 0 of a segment find HLT
+    address = first
     for index in range(count):
         builder = Builder(rng, settings, pools)
         builder.start()
@@ -1052,6 +1053,6 @@ def cases(seed, count, settings):
         length = len(case.code())
         address += length + rng.randrange(0, 32)
         if address > casefile.CODE_BASE + casefile.CODE_SIZE - 2048:
-            address = casefile.CODE_BASE + rng.randrange(0, 64)
+            address = first + rng.randrange(0, 64)
         result.append(case)
     return result

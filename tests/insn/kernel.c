@@ -216,19 +216,6 @@ static void progress(void) {
     put_char('\n');
 }
 
-/* Code is loaded in runs of ascending addresses, so that a case's code is mostly new to the CPU but
- * its page is not rewritten before each case. */
-static void load_codes(void) {
-    const struct test_case *c = current;
-    uint32_t last = 0;
-    for (uint32_t i = done; i < file->cases && c->code_address >= last; i++) {
-        last = c->code_address + c->code_bytes;
-        world_load_code(&world, c);
-        c = world_next(c);
-    }
-    loaded = c;
-}
-
 static void start_case(struct frame *f) {
     if (done % 64 == 0 || (world.options & OPT_VERBOSE))
         progress();
@@ -239,7 +226,7 @@ static void start_case(struct frame *f) {
         power_off();
     }
     if (current == loaded)
-        load_codes();
+        loaded = world_load_codes(&world, current, file->cases - done);
     const struct test_case *c = current;
     world_load_code(&world, c); /* a wild store may have hit it */
     world_prepare(&world, c, kernel_fx);

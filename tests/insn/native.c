@@ -88,7 +88,7 @@ static uint32_t file[FILE_BYTES / 4] __attribute__((aligned(4096)));
 static uint8_t output[65536];
 static uint32_t output_used;
 static int full;
-static const struct test_case *current;
+static const struct test_case *current, *loaded;
 static uint32_t done, total, ticks;
 static struct world world = {.code = (uint8_t *)CODE_BASE,
                              .low = (uint8_t *)LOW_BASE,
@@ -163,7 +163,9 @@ static void record(const struct mcontext *m, uint32_t vector) {
 
 static void start_case(struct mcontext *m) {
     const struct test_case *c = current;
-    world_load_code(&world, c);
+    if (current == loaded)
+        loaded = world_load_codes(&world, current, total - done);
+    world_load_code(&world, c); /* a wild store may have hit it */
     world_prepare(&world, c, entry.fx);
     m->eax = c->gpr[0];
     m->ecx = c->gpr[1];
@@ -201,7 +203,7 @@ static void on_signal(int number, void *info, struct ucontext *u) {
         done++;
     } else {
         const struct case_file *f = (const struct case_file *)file;
-        current = (const struct test_case *)(file + sizeof *f / 4 + f->cases);
+        current = loaded = (const struct test_case *)(file + sizeof *f / 4 + f->cases);
     }
     ticks = 0;
     if (done == total) {

@@ -106,6 +106,17 @@ void world_load_code(const struct world *w, const struct test_case *c) {
             to[i] = code[i];
 }
 
+const struct test_case *world_load_codes(const struct world *w, const struct test_case *c,
+                                         uint32_t cases) {
+    uint32_t last = 0;
+    while (cases-- && c->code_address >= last) {
+        last = c->code_address + c->code_bytes;
+        world_load_code(w, c);
+        c = world_next(c);
+    }
+    return c;
+}
+
 static void make_fx(const struct test_case *c, uint8_t *fx) {
     uint32_t *words = (uint32_t *)fx;
     uint16_t *halves = (uint16_t *)fx;

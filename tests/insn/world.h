@@ -89,6 +89,11 @@ void world_init(const struct world *w);
 void world_prepare(const struct world *w, const struct test_case *c, uint8_t *fx);
 /* Copies the case's code to where it runs; writes only what is not there already. */
 void world_load_code(const struct world *w, const struct test_case *c);
+/* Does so for this and the following cases up to the first at a lower address; returns the case
+ * behind the last. Code is mostly new to the CPU that way, but its page is not rewritten each time.
+ */
+const struct test_case *world_load_codes(const struct world *w, const struct test_case *c,
+                                         uint32_t cases);
 /* Completes an outcome whose registers are set: masks, copies the FXSAVE image, hashes memory. */
 void world_finish(const struct world *w, const uint8_t *fx, struct outcome *o);
 /* The hash that stands for an outcome. */
