@@ -406,7 +406,9 @@ class Builder:
             if memory is not None:
                 prefix = memory.prefix + prefix if rng.random() < 0.5 else prefix + memory.prefix
                 code = bytes((memory.modrm | reg << 3,)) + memory.tail
-                if row.lock and rng.random() < 0.35:
+                # few split locks: where the host traps them, each costs 20 ms
+                split = (memory.target & 63) > 56 and rng.random() < 0.97
+                if row.lock and not split and rng.random() < 0.35:
                     prefix += b"\xf0"
             else:
                 code = bytes((modrm | (reg & 7) << 3,))

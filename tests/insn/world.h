@@ -30,6 +30,8 @@
 #define USER_CS     0x23u /* what 64-bit Linux gives a 32-bit process; kernel.c does the same */
 #define USER_DS     0x2bu
 #define VEC_TIMEOUT 0xffu
+/* LDT entry 9, of casefile.py */
+#define STACK16_SELECTOR 0x4fu
 
 #define CASE_MAGIC  0x6e736e69u
 #define OPT_LOW     1u /* the low page exists */
