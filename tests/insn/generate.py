@@ -810,7 +810,8 @@ class Builder:
         rng = self.rng
         self.pools["leaf"].pick(rng)(self)
         item = self.items[-1]
-        if item.fixups or b"\x0f\xae" in item.code:  # 66 makes another instruction of CLFLUSH
+        # 66 makes another instruction of CLFLUSH, F3 of BSF and BSR
+        if item.fixups or re.search(rb"\x0f[\xae\xbc\xbd]", item.code):
             return
         r = rng.random()
         if r < 0.75:  # 2e on Jcc and the like is a hint; a later override wins
