@@ -80,38 +80,36 @@ static size_t find_digits(const struct search *s, size_t at) {
     return s->size;
 }
 
-/* The 256 strings around token '0' at `zero`, and their index behind them. */
-static bool take_tokens(struct search *s, size_t zero) {
-    size_t start = zero;
-    for (unsigned n = '0'; n > 0; n--) { /* back to the NUL in front of string n - 1 */
-        size_t end = start;
-        if (end == 0 || s->memory[--end] != '\0')
-            return false;
-        start = end;
-        while (start > 0 && s->memory[start - 1] != '\0')
-            if (end - --start > TOKEN_BYTES_MAX || !spend(s, 1))
-                return false;
-    }
-    size_t at = start;
-    uint32_t offset[TOKENS];
-    for (unsigned n = 0; n < TOKENS; n++) {
-        offset[n] = (uint32_t)(at - start);
-        size_t end = at;
-        while (end < s->size && s->memory[end] != '\0' && end - at <= TOKEN_BYTES_MAX)
-            end++;
-        if (end >= s->size || s->memory[end] != '\0' || !spend(s, (uint32_t)(end - at)))
-            return false;
-        at = end + 1;
-    }
-    size_t index = align(at);
-    if (start % 4 != 0 || index > s->size || s->size - index < 2 * TOKENS)
+/* Moves *at behind the string there. */
+static bool skip_string(struct search *s, size_t *at) {
+    size_t end = *at;
+    while (end < s->size && s->memory[end] != '\0' && end - *at <= TOKEN_BYTES_MAX)
+        end++;
+    if (end >= s->size || s->memory[end] != '\0' || !spend(s, (uint32_t)(end - *at)))
         return false;
-    for (unsigned n = 0; n < TOKENS; n++)
-        if (load16(s, index + 2 * (size_t)n) != offset[n])
-            return false;
-    s->tokens = start;
-    s->index = index;
+    *at = end + 1;
     return true;
+}
+
+/* The 256 strings around token '0' at `zero`, and their index behind them, which tells where the
+ * first begins. */
+static bool take_tokens(struct search *s, size_t zero) {
+    size_t at = zero;
+    for (unsigned n = '0'; n < TOKENS; n++)
+        if (!skip_string(s, &at))
+            return false;
+    size_t index = align(at);
+    if (index > s->size || s->size - index < 2 * TOKENS)
+        return false;
+    uint32_t back = load16(s, index + 2 * '0');
+    if (back > zero || (zero - back) % 4 != 0)
+        return false;
+    s->tokens = at = zero - back;
+    s->index = index;
+    for (unsigned n = 0; n < TOKENS; n++)
+        if (load16(s, index + 2 * (size_t)n) != at - s->tokens || !skip_string(s, &at))
+            return false;
+    return align(at) == index;
 }
 
 /* Length and place of the name at *at; moves *at behind it. False: it reaches beyond end. */
@@ -197,10 +195,10 @@ static bool take_addresses(struct search *s) {
     if (s->num_syms >= bytes + 4 &&
         try_addresses(s, s->num_syms - 4 - bytes, s->num_syms - 4, true))
         return true;
-    if (s->num_syms >= bytes && try_addresses(s, s->num_syms - bytes, 0, false))
+    if (behind <= s->size && s->size - behind >= bytes + 4 &&
+        try_addresses(s, behind, behind + bytes, true))
         return true;
-    return behind <= s->size && s->size - behind >= bytes + 4 &&
-           try_addresses(s, behind, behind + bytes, true);
+    return s->num_syms >= bytes && try_addresses(s, s->num_syms - bytes, 0, false);
 }
 
 /* Whether n words from there ascend from 0, as markers do. */
