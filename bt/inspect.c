@@ -45,12 +45,20 @@ const char *bt_thunk_name(const struct vm *vm, uint64_t host, uint32_t *into) {
 
 bool bt_guest_place(const struct vm *vm, uint64_t host, gla_t *gla) {
     struct recovered at;
+    const struct block *b;
     uint32_t offset;
 
-    if (!tc_offset(vm->bt, host, &offset) || !recover_at(vm->bt, offset, &at))
+    if (!tc_offset(vm->bt, host, &offset))
         return false;
-    *gla = at.block->gla + (at.eip - at.block->eip);
-    return true;
+    if (recover_at(vm->bt, offset, &at)) {
+        *gla = at.block->gla + (at.eip - at.block->eip);
+        return true;
+    }
+    /* what a block checks before its first instruction */
+    b = block_at(vm->bt, offset);
+    if (b)
+        *gla = b->gla;
+    return b != NULL;
 }
 
 unsigned bt_recent(const struct vm *vm, gla_t *out, unsigned max) {

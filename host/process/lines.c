@@ -148,12 +148,21 @@ void lines_read(struct lines *l, int fd) {
     *l = (struct lines){0};
     if (files.name == NULL)
         return;
-    if (add_name(l, "?") == 0 &&
-        dwarf_init_b(fd, DW_DLC_READ, DW_GROUPNUMBER_ANY, NULL, NULL, &dbg, &error) == DW_DLV_OK) {
+    int status = dwarf_init_b(fd, DW_DLC_READ, DW_GROUPNUMBER_ANY, NULL, NULL, &dbg, &error);
+    if (status == DW_DLV_OK) {
+        add_name(l, "?"); /* so that 0 means no name */
         read_units(l, dbg, &files);
         dwarf_finish(dbg, &error);
+    } else if (status == DW_DLV_ERROR) {
+        dwarf_dealloc(NULL, error, DW_DLA_ERROR);
     }
     free(files.name);
     if (l->count > 0)
         qsort(l->entries, l->count, sizeof *l->entries, compare);
+}
+
+void lines_free(struct lines *l) {
+    free(l->entries);
+    free(l->names);
+    *l = (struct lines){0};
 }

@@ -25,6 +25,7 @@ struct lines {
 
 /* Reads the file open at fd. A file without (readable) line tables gives an empty table. */
 void lines_read(struct lines *l, int fd);
+void lines_free(struct lines *l);
 
 /* The file's name and the line number at the address. NULL: not known. */
 const char *lines_find(const struct lines *l, uint32_t address, uint32_t *line);

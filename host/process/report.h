@@ -18,8 +18,7 @@ void report_registers(const struct vcpu *v, report_sink sink);
 void report_code(const struct vcpu *v, report_sink sink);
 /* The blocks that were dispatched last. */
 void report_recent_blocks(const struct vcpu *v, report_sink sink);
-/* The call chain: first by frame pointers, then what else on the stack looks like a return address.
- */
+/* The call chain: by frame pointers, and what else on the stack looks like a return address. */
 void report_backtrace(const struct vcpu *v, report_sink sink);
 
 /* The guest is about to run the code at gla: says so in the trace if that is where a Linux kernel

@@ -33,12 +33,13 @@ static void say(report_sink sink, const char *fmt, ...) {
 }
 
 /* One line with an address and its name. */
-static void say_place(report_sink sink, const char *what, uint32_t gla) {
+static void say_place(report_sink sink, const char *what, uint32_t gla,
+                      void (*add_name)(struct text *t, uint32_t gla)) {
     char line[LINE_BYTES];
     struct text t;
     text_begin(&t, line, sizeof line - 1);
     text_add(&t, "  %s%08x", what, gla);
-    symbols_add_place(&t, gla);
+    add_name(&t, gla);
     line[t.length] = '\n';
     line[t.length + 1] = '\0';
     sink(line);
@@ -89,7 +90,7 @@ void report_recent_blocks(const struct vcpu *v, report_sink sink) {
     say(sink, "last blocks dispatched, newest first (those that blocks jump to directly are not "
               "seen):\n");
     for (unsigned i = 0; i < n; i++)
-        say_place(sink, "", recent[i]);
+        say_place(sink, "", recent[i], symbols_add_place);
 }
 
 /* -- the call chain ------------------------------------------------------------------------------
@@ -120,29 +121,37 @@ static bool behind_call(const struct vcpu *v, uint32_t to) {
 
 static bool is_return_address(const struct vcpu *v, uint32_t word) {
     struct symbol_place place;
-    return symbols_find(word, &place) && behind_call(v, word);
+    return symbols_find(word - 1, &place) && behind_call(v, word);
+}
+
+/* A function that has not built its frame yet, or never does, has its return address on top of the
+ * stack, or below the EBP that it has just saved there. */
+static void report_leaf(const struct vcpu *v, report_sink sink) {
+    uint32_t word[2];
+    if (mmu_peek(v, v->seg[SEG_SS].base + v->gpr[ESP], word, sizeof word) != sizeof word)
+        return;
+    uint32_t caller = word[0] == v->gpr[EBP] ? word[1] : word[0];
+    if (v->gpr[EBP] != v->gpr[ESP] && is_return_address(v, v->seg[SEG_CS].base + caller))
+        say_place(sink, "? ", v->seg[SEG_CS].base + caller, symbols_add_return);
 }
 
 /* Follows saved EBPs, upwards only. Returns the stack address that the chain has reached. */
 static uint32_t report_frames(const struct vcpu *v, report_sink sink) {
     uint32_t base = v->seg[SEG_SS].base;
     uint32_t frame = v->gpr[EBP], reached = v->gpr[ESP];
-    say(sink, "guest backtrace by frame pointers:\n");
-    say_place(sink, "", v->seg[SEG_CS].base + v->eip);
     for (unsigned n = 1; n < FRAMES_MAX && frame >= reached && frame % 4 == 0; n++) {
         uint32_t word[2]; /* caller's EBP, return address */
         if (mmu_peek(v, base + frame, word, sizeof word) != sizeof word || word[1] == 0 ||
             !behind_call(v, v->seg[SEG_CS].base + word[1]))
             break;
-        say_place(sink, "", v->seg[SEG_CS].base + word[1]);
+        say_place(sink, "", v->seg[SEG_CS].base + word[1], symbols_add_return);
         reached = frame + 8;
         frame = word[0];
     }
     return reached;
 }
 
-/* Words from `from` upwards that are return addresses into known functions: some may be left over
- * from calls that have returned. */
+/* Words from `from` upwards that are return addresses into known functions. */
 static void report_stack(const struct vcpu *v, uint32_t from, report_sink sink) {
     uint32_t base = v->seg[SEG_SS].base;
     unsigned shown = 0;
@@ -151,17 +160,18 @@ static void report_stack(const struct vcpu *v, uint32_t from, report_sink sink) 
         uint32_t word;
         if (mmu_peek(v, base + from + 4 * i, &word, sizeof word) != sizeof word)
             return;
-        if (!is_return_address(v, word))
+        if (!is_return_address(v, v->seg[SEG_CS].base + word))
             continue;
-        if (shown++ == 0)
-            say(sink, "return addresses further up the stack, some perhaps left over:\n");
-        say_place(sink, "", word);
+        say_place(sink, "? ", v->seg[SEG_CS].base + word, symbols_add_return);
+        shown++;
     }
 }
 
 void report_backtrace(const struct vcpu *v, report_sink sink) {
-    uint32_t reached = report_frames(v, sink);
-    report_stack(v, reached, sink);
+    say(sink, "guest backtrace by frame pointers (?: a word on the stack, perhaps left over):\n");
+    say_place(sink, "", v->seg[SEG_CS].base + v->eip, symbols_add_place);
+    report_leaf(v, sink);
+    report_stack(v, report_frames(v, sink), sink);
 }
 
 /* -- the guest's own ends ------------------------------------------------------------------------
@@ -199,8 +209,6 @@ void report_guest_panic(const struct vcpu *v, uint32_t gla) {
     } else {
         return;
     }
-    if (mmu_peek(v, v->gpr[ESP], &argument, sizeof argument) == sizeof argument)
-        say_place(log_line, "called from ", argument);
     report_backtrace(v, log_line);
 }
 

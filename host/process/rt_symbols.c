@@ -121,14 +121,23 @@ bool symbols_find(uint32_t gla, struct symbol_place *out) {
     return true;
 }
 
-void symbols_add_place(struct text *t, uint32_t gla) {
+/* With `back` bytes taken off the address for looking it up. */
+static void add_place(struct text *t, uint32_t gla, uint32_t back) {
     struct symbol_place p;
-    if (!symbols_find(gla, &p))
+    if (!symbols_find(gla - back, &p))
         return;
-    text_add(t, " <%.128s+0x%x", p.name, p.offset);
+    text_add(t, " <%.128s+0x%x", p.name, p.offset + back);
     if (p.file != NULL)
         text_add(t, " %.128s:%u", p.file, p.line);
     text_add(t, ">");
+}
+
+void symbols_add_place(struct text *t, uint32_t gla) {
+    add_place(t, gla, 0);
+}
+
+void symbols_add_return(struct text *t, uint32_t gla) {
+    add_place(t, gla, 1);
 }
 
 void symbols_add_host_place(struct text *t, uint64_t address) {
@@ -136,8 +145,15 @@ void symbols_add_host_place(struct text *t, uint64_t address) {
     uint32_t into;
     const char *name =
         subject != NULL && subject->bt != NULL ? bt_thunk_name(subject, address, &into) : NULL;
+    gla_t gla;
     if (name != NULL) {
         text_add(t, " <thunk %s+0x%x>", name, into);
+        return;
+    }
+    if (subject != NULL && subject->bt != NULL && bt_guest_place(subject, address, &gla)) {
+        text_add(t, " <translation of %08x", gla);
+        symbols_add_place(t, gla);
+        text_add(t, ">");
         return;
     }
     if (find_in(&symbols.own, address - symbols.own_slide, &p)) {

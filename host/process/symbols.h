@@ -44,6 +44,9 @@ void symbols_forget(void);
 bool symbols_find(uint32_t gla, struct symbol_place *out);
 /* Appends " <name+0x12>", or " <name+0x12 file.c:34>", or nothing. */
 void symbols_add_place(struct text *t, uint32_t gla);
+/* The same for a return address, which belongs to the call before it: a call that never returns may
+ * be the last of its function. */
+void symbols_add_return(struct text *t, uint32_t gla);
 
 /* The same for an address of ours: functions, the translator's thunks and callouts. */
 void symbols_add_host_place(struct text *t, uint64_t address);

@@ -54,6 +54,9 @@ static void defaults(void **state) {
     assert_true(o.sandbox);
     assert_int_equal(o.log_mask, 0);
     assert_null(o.log_path);
+    assert_null(o.log_filter);
+    assert_null(o.symbols);
+    assert_false(o.panic_on_signal);
 }
 
 static void all_options(void **state) {
@@ -66,6 +69,11 @@ static void all_options(void **state) {
     assert_true(o.stats);
     assert_false(o.sandbox);
     assert_string_equal(o.log_path, "log");
+    ACCEPT("-dfilter", "1+2", "-symbols", "map");
+    assert_string_equal(o.log_filter, "1+2");
+    assert_string_equal(o.symbols, "map");
+    ACCEPT("-accel", "process,panic-on-signal=on");
+    assert_true(o.panic_on_signal);
 }
 
 static void memory_sizes(void **state) {
