@@ -37,28 +37,45 @@ COMMON_FLAGS := -std=c11 $(MODE_$(MODE)) -g -fPIE -Wall -Wextra -Werror -I. \
 LIVE_FPU     := -mgeneral-regs-only
 # -fbuiltin: a memcpy of constant size becomes moves, which -ffreestanding alone would not do.
 CORE_FLAGS   := $(COMMON_FLAGS) -ffreestanding -fbuiltin $(LIVE_FPU)
+# In ring 0 an exception pushes onto the stack in use: no red zone. Frame pointers: backtraces.
+RING0_FLAGS  := $(filter-out -fPIE -fsanitize=% -DRINGONE_SANITIZE=1,$(CORE_FLAGS)) -fno-pie \
+                -mcmodel=kernel -fno-tree-loop-distribute-patterns -mno-red-zone -fno-omit-frame-pointer -fno-stack-protector \
+                -fno-asynchronous-unwind-tables -fcf-protection=none
 HOST_FLAGS   := $(COMMON_FLAGS) -D_GNU_SOURCE
 LINK_FLAGS   := $(MODE_$(MODE)) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -pthread
 
 # --- files: whatever is in the folders --------------------------------------------------------
 
 CORE_SOURCES := $(wildcard $(foreach d,bt vmm mmu devices,$(d)/*.c $(d)/*.S))
-HOST_SOURCES := $(wildcard host/process/*.c host/process/*.S)
+HOST_SOURCES := $(wildcard host/process/*.c host/process/*.S) host/stats.c
+# The ring-0 host has the core to itself, compiled for a kernel, and two files of the other host.
+RING0_SOURCES := $(CORE_SOURCES) $(wildcard host/ring0/*.c host/ring0/*.S) host/stats.c \
+                 host/process/rt_string.c
 UNIT_SOURCES := $(filter-out tests/unit/host_stub.c,$(wildcard tests/unit/*.c))
 objects       = $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(1))))
 CORE_OBJECTS := $(call objects,$(CORE_SOURCES))
 HOST_OBJECTS := $(call objects,$(HOST_SOURCES))
+RING0_OBJECTS := $(addprefix $(BUILD)/ring0/,$(addsuffix .o,$(basename $(RING0_SOURCES))))
 UNIT_TESTS   := $(addprefix $(BUILD)/,$(basename $(UNIT_SOURCES)))
 
 # --- build ------------------------------------------------------------------------------------
 
 .PHONY: all core
-all: $(BUILD)/ringone ## build $(BUILD)/ringone (MODE=debug|asan|ubsan, CC=gcc|clang)
+all: $(BUILD)/ringone $(BUILD)/ringone.elf ## build $(BUILD)/ringone (MODE=debug|asan|ubsan, CC=gcc|clang)
 core: $(BUILD)/libcore.a ## build the freestanding core only
 
 $(BUILD)/ringone: $(HOST_OBJECTS) $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 	@echo '  LD    $@'
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/ringone.elf: $(RING0_OBJECTS) $(BUILD)/ring0/link.ld $(ZYDIS)/libzydis.a
+	@echo '  LD    $@'
+	$(Q)$(CC) -static -no-pie -nostdlib -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack \
+		-T $(BUILD)/ring0/link.ld -o $@ $(RING0_OBJECTS) $(ZYDIS)/libzydis.a
+
+$(BUILD)/ring0/link.ld: host/ring0/link.ld host/ring0/layout.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -E -P -x c -D__ASSEMBLER__ -I. -o $@ $<
 
 $(BUILD)/libcore.a: $(CORE_OBJECTS)
 	@echo '  AR    $@'
@@ -71,6 +88,7 @@ $(ZYDIS)/libzydis.a: host/scripts/build-zydis.sh
 $(CORE_OBJECTS): FLAGS = $(CORE_FLAGS)
 $(HOST_OBJECTS): FLAGS = $(HOST_FLAGS)
 $(filter $(BUILD)/host/process/rt_%,$(HOST_OBJECTS)): FLAGS = $(HOST_FLAGS) $(LIVE_FPU)
+$(RING0_OBJECTS): FLAGS = $(RING0_FLAGS)
 $(BUILD)/tests/unit/%.o: FLAGS = $(HOST_FLAGS)
 
 $(BUILD)/%.o: %.c Makefile | $(ZYDIS)/libzydis.a
@@ -78,12 +96,22 @@ $(BUILD)/%.o: %.c Makefile | $(ZYDIS)/libzydis.a
 	@echo '  CC    $<'
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 
+$(BUILD)/ring0/%.o: %.c Makefile | $(ZYDIS)/libzydis.a
+	@mkdir -p $(@D)
+	@echo '  CC    $< (ring 0)'
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
+
+$(BUILD)/ring0/%.o: %.S Makefile
+	@mkdir -p $(@D)
+	@echo '  CC    $< (ring 0)'
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
+
 $(BUILD)/%.o: %.S Makefile | $(ZYDIS)/libzydis.a
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(HOST_OBJECTS)) $(addsuffix .d,$(UNIT_TESTS))
+-include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(HOST_OBJECTS) $(RING0_OBJECTS)) $(addsuffix .d,$(UNIT_TESTS))
 
 # --- use --------------------------------------------------------------------------------------
 

@@ -12,8 +12,7 @@
  * instruction is translated to the checked form instead. */
 enum { CODE_WRITES_BEFORE_CHECKED = 8 };
 
-void fault_save_state(struct vcpu *v, const struct host_regs *regs, const struct recovered *at)
-{
+void fault_save_state(struct vcpu *v, const struct host_regs *regs, const struct recovered *at) {
     for (unsigned n = 0; n < 8; n++)
         v->gpr[n] = (uint32_t)regs->gpr[reg_of_gpr(n)];
     v->eip = at->eip;
@@ -25,8 +24,7 @@ void fault_save_state(struct vcpu *v, const struct host_regs *regs, const struct
 }
 
 /* Resumes in the exit thunk: bt_run goes on with struct vcpu as it is. */
-static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs)
-{
+static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs) {
     v->exit_slot = 0;
     v->not_run = true;
     regs->rip = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_exit_raw);
@@ -34,8 +32,8 @@ static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs)
 }
 
 /* Translates this instruction in checked form from now on. */
-static void make_checked(struct bt *bt, const struct recovered *at, int64_t offset, const char *why)
-{
+static void make_checked(struct bt *bt, const struct recovered *at, int64_t offset,
+                         const char *why) {
     if (LOG_ON(LOG_MMU))
         host_log("mmu: checked form of @%08x for %08llx: %s",
                  at->block->gla + (at->eip - at->block->eip), (unsigned long long)offset, why);
@@ -44,16 +42,14 @@ static void make_checked(struct bt *bt, const struct recovered *at, int64_t offs
     bt->stats.retranslated++;
 }
 
-static bool block_on_frame(const struct bt *bt, const struct block *b, uint32_t frame)
-{
-    return b->page && (bt->pages[b->page].ppage == frame ||
-                       (b->page2 && bt->pages[b->page2].ppage == frame));
+static bool block_on_frame(const struct bt *bt, const struct block *b, uint32_t frame) {
+    return b->page &&
+           (bt->pages[b->page].ppage == frame || (b->page2 && bt->pages[b->page2].ppage == frame));
 }
 
 /* A direct write hit a frame with translations. True: resolved, retry. */
 static bool code_write(struct bt *bt, struct vcpu *v, const struct recovered *at, gla_t gla,
-                       gpa_t gpa)
-{
+                       gpa_t gpa) {
     uint32_t frame = (uint32_t)(gpa >> PAGE_SHIFT);
 
     bt->stats.smc_writes++;
@@ -67,8 +63,7 @@ static bool code_write(struct bt *bt, struct vcpu *v, const struct recovered *at
 
 /* True: run the host instruction again. False: leave. */
 static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *at, int64_t offset,
-                         bool write)
-{
+                         bool write) {
     gpa_t gpa = 0;
 
     if (offset < 0 || offset > UINT32_MAX) {
@@ -93,16 +88,14 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
     return false;
 }
 
-static bool in_poison(const struct bt *bt, uint64_t address)
-{
+static bool in_poison(const struct bt *bt, uint64_t address) {
     uint64_t start = (uint64_t)(uintptr_t)bt->poison;
 
     return address >= start && address < start + POISON_BYTES;
 }
 
 bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint64_t error,
-                   uint64_t address)
-{
+                   uint64_t address) {
     struct bt *bt = v->vm->bt;
     uint64_t rx = (uint64_t)(uintptr_t)bt->code.rx;
     struct recovered at;
@@ -141,14 +134,16 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
     return true;
 }
 
-void bt_kick(struct vcpu *v, struct host_regs *regs)
-{
+void bt_kick(struct vcpu *v, struct host_regs *regs) {
     struct bt *bt = v->vm->bt;
     uint64_t rx = (uint64_t)(uintptr_t)bt->code.rx;
 
     v->vm->kicked = true;
     v->jc_now = v->jc_sti = (uint64_t)(uintptr_t)bt->poison;
     if (!regs || regs->rip < rx || regs->rip >= rx + bt->code.size)
+        return;
+    /* where thunks push and pop C's registers, R13 is C's */
+    if (!returns_on_stack(v, regs->gpr[RSP]))
         return;
     regs->gpr[REG_JUMP_CACHE] = (uint64_t)(uintptr_t)bt->poison;
     /* a long REP would not poll for a while: leave between two of its elements */

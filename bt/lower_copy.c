@@ -49,10 +49,20 @@ static int reg_field(const struct insn *i) {
     return i->reg_kind == KIND_GPR ? reg_of_gpr(i->modrm_reg) : i->modrm_reg;
 }
 
+static bool is_cmpxchg8b(const struct insn *i) {
+    return i->map == MAP_0F && i->opcode == 0xc7 && i->modrm_reg == 1;
+}
+
 static void emit_with_mem(struct emit *e, const struct insn *i, const struct mop *m) {
     int reg = reg_field(i);
     unsigned rex = (reg >= 8 ? 4u : 0u) | (m->index >= 8 ? 2u : 0u) | (m->base >= 8 ? 1u : 0u);
 
+    /* QEMU's TCG (7.2) takes the flags that CMPXCHG8B keeps from a state that it updates only at
+     * branches, and leaves rubbish in all of RFLAGS: jrcxz to the next instruction. */
+    if (is_cmpxchg8b(i)) {
+        emit_u8(e, 0xe3);
+        emit_u8(e, 0);
+    }
     if (m->gs)
         emit_u8(e, 0x65);
     if (m->a32)

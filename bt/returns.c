@@ -21,18 +21,15 @@
 
 enum { STACK_BYTES = 256 << 10, SENTINEL_BYTES = 64 };
 
-static uint64_t miss_address(const struct bt *bt)
-{
+static uint64_t miss_address(const struct bt *bt) {
     return (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_jump_miss);
 }
 
-static uint64_t *slot(uint64_t address)
-{
+static uint64_t *slot(uint64_t address) {
     return (uint64_t *)(uintptr_t)address;
 }
 
-bool returns_create(struct bt *bt)
-{
+bool returns_create(struct bt *bt) {
     uint8_t *top = host_stack_create(STACK_BYTES);
     struct vcpu *v = &bt->vm->vcpu;
 
@@ -43,16 +40,18 @@ bool returns_create(struct bt *bt)
     return true;
 }
 
-void returns_scrub(struct vcpu *v, uint64_t rsp)
-{
+void returns_scrub(struct vcpu *v, uint64_t rsp) {
     /* translated code and thunks push at most one word on top of the pairs */
     for (uint64_t at = (rsp + 15) & ~15ull; at < v->tc_stack; at += 16)
         *slot(at) = miss_address(v->vm->bt);
     v->returns_stale = false;
 }
 
-bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address)
-{
+bool returns_on_stack(const struct vcpu *v, uint64_t rsp) {
+    return rsp <= v->tc_stack && rsp >= v->tc_stack + SENTINEL_BYTES - STACK_BYTES;
+}
+
+bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address) {
     uint64_t bottom = v->tc_stack + SENTINEL_BYTES - STACK_BYTES;
     uint64_t *rsp = &regs->gpr[RSP];
 

@@ -24,10 +24,10 @@
 #include "host/process/report.h"
 #include "host/process/rt_signals.h"
 #include "host/process/sandbox.h"
-#include "host/process/stats.h"
 #include "host/process/symbols.h"
 #include "host/process/terminal.h"
 #include "host/process/text.h"
+#include "host/stats.h"
 #include "vmm/board_pc.h"
 #include "vmm/load.h"
 #include "vmm/vm.h"
@@ -45,6 +45,14 @@ _Noreturn static void refuse(const char *fmt, ...) {
     fputc('\n', stderr);
     va_end(ap);
     exit(EXIT_USAGE);
+}
+
+static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
 }
 
 /* A descriptor 0 to 2 that is closed would be given to guest RAM or a file next. */
@@ -180,7 +188,7 @@ int main(int argc, char **argv) {
     log_flush();
     terminal_restore();
     if (o.stats)
-        stats_print(&machine);
+        stats_print(&machine, say);
     quit_resume_signal();
     return EXIT_SUCCESS;
 }

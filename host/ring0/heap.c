@@ -1,0 +1,98 @@
+/*
+ * Memory for the core (host/host.h), from HEAP_BASE upwards and never given back.
+ *
+ * An allocation's page tables are made at once and its frames committed; the entries hold
+ * ENTRY_LAZY, not present, until the first touch. Addresses without ENTRY_LAZY fault for good: the
+ * poison, and the page left free behind each allocation.
+ */
+#include "host/ring0/heap.h"
+
+#include "host/host.h"
+#include "host/ring0/frames.h"
+#include "host/ring0/layout.h"
+#include "host/ring0/paging.h"
+#include "host/ring0/ram.h"
+
+#define ENTRY_LAZY (1ull << 9) /* with P clear the CPU ignores all other bits */
+
+static uint64_t next = HEAP_BASE + FRAME_BYTES;
+
+/* Address space for n pages and one behind them. 0: none left. */
+static uint64_t reserve(uint64_t pages) {
+    uint64_t at = next;
+
+    if (pages >= (HEAP_BASE + HEAP_BYTES - next) / FRAME_BYTES)
+        return 0;
+    next += (pages + 1) * FRAME_BYTES;
+    return at;
+}
+
+static uint64_t pages_of(uint64_t bytes) {
+    return (bytes + FRAME_BYTES - 1) / FRAME_BYTES;
+}
+
+void *host_alloc(size_t bytes) {
+    uint64_t pages = pages_of(bytes);
+    uint64_t at = reserve(pages);
+
+    if (!at || !frames_commit(pages))
+        return NULL;
+    for (uint64_t i = 0; i < pages; i++) {
+        uint64_t *entry = paging_entry(at + i * FRAME_BYTES, true);
+        if (!entry)
+            return NULL;
+        *entry = ENTRY_LAZY;
+    }
+    return (void *)(uintptr_t)at;
+}
+
+bool heap_touch(uint64_t address) {
+    if (address < HEAP_BASE || address >= next)
+        return false;
+    uint64_t *entry = paging_entry(address, false);
+    if (!entry || *entry != ENTRY_LAZY)
+        return false;
+    *entry = frame_take_committed() | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_G | paging_nx;
+    return true;
+}
+
+void *host_poison_create(size_t bytes) {
+    return (void *)(uintptr_t)reserve(pages_of(bytes));
+}
+
+void *host_stack_create(size_t bytes) {
+    uint8_t *stack = host_alloc(bytes); /* below it lies the page left free by the one before */
+
+    return stack ? stack + bytes : NULL;
+}
+
+bool host_code_create(struct host_code *c, size_t bytes) {
+    uint64_t pages = pages_of(bytes);
+    uint64_t rw = reserve(pages), rx = reserve(pages);
+
+    if (!rw || !rx || frames_spare() < pages)
+        return false;
+    for (uint64_t i = 0; i < pages; i++) {
+        uint64_t frame = frame_take();
+        if (!frame || !paging_map(rw + i * FRAME_BYTES, frame, PTE_RW | PTE_G | paging_nx) ||
+            !paging_map(rx + i * FRAME_BYTES, frame, PTE_G))
+            return false;
+    }
+    *c = (struct host_code){
+        .rw = (uint8_t *)(uintptr_t)rw, .rx = (uint8_t *)(uintptr_t)rx, .size = bytes};
+    return true;
+}
+
+/* -- guest RAM (ram.h) ----------------------------------------------------------------------------
+ */
+
+uint64_t ram_physical, ram_bytes;
+
+uint8_t *host_ram_create(uint64_t bytes) {
+    ram_physical = frames_take_run(bytes);
+    if (!ram_physical)
+        return NULL;
+    ram_bytes = bytes;
+    memset(direct_map(ram_physical), 0, bytes);
+    return direct_map(ram_physical);
+}

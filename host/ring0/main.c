@@ -1,0 +1,181 @@
+/*
+ * ringone on bare metal: start-up in ring 0, the life of the VM in ring 1 (docs/ring0.md).
+ *
+ * Exit status as the process host's: 0 when the guest switched off, 2 for a bad option or module or
+ * a machine that cannot run it.
+ */
+#include <stddef.h>
+
+#include "bt/bt.h"
+#include "host/host.h"
+#include "host/ring0/clock.h"
+#include "host/ring0/console.h"
+#include "host/ring0/cpu_ops.h"
+#include "host/ring0/frames.h"
+#include "host/ring0/gdt.h"
+#include "host/ring0/i8259.h"
+#include "host/ring0/idt.h"
+#include "host/ring0/lapic.h"
+#include "host/ring0/layout.h"
+#include "host/ring0/multiboot.h"
+#include "host/ring0/options.h"
+#include "host/ring0/paging.h"
+#include "host/ring0/power.h"
+#include "host/ring0/serial.h"
+#include "host/ring0/service.h"
+#include "host/ring0/trap.h"
+#include "host/ring0/vga.h"
+#include "host/stats.h"
+#include "vmm/board_pc.h"
+#include "vmm/load.h"
+#include "vmm/vm.h"
+
+enum {
+    STACK_BYTES = 256 << 10,
+    CACHE_BYTES = 64 << 20,
+    CACHE_MIN_BYTES = 8 << 20,
+    CACHE_SHARE = 8, /* of the memory left to the VMM */
+    CPUID1_EDX_SSE2 = 1u << 26,
+};
+
+static struct vm machine;
+static struct boot_info boot;
+static struct options options;
+static struct load_module guest_modules[BOOT_MODULES];
+static struct load_request request;
+static _Alignas(16) uint8_t ring1_stack[STACK_BYTES];
+
+void kernel_main(uint32_t multiboot); /* called by boot.S */
+
+_Noreturn static void refuse(const char *what, const char *why) {
+    console_print("ringone: %s%s\n", what, why);
+    service_call(SERVICE_POWER_OFF, POWER_REFUSED, 0);
+    __builtin_unreachable();
+}
+
+static struct load_blob blob(const struct boot_module *m) {
+    return (struct load_blob){direct_map(m->at.start), m->at.end - m->at.start};
+}
+
+/* Options first, wherever they stand; of the rest the first is the kernel. */
+static void sort_modules(void) {
+    const struct boot_module *kernel = NULL;
+
+    options_default(&options);
+    request.modules = guest_modules;
+    for (unsigned i = 0; i < boot.module_count; i++) {
+        const struct boot_module *m = &boot.modules[i];
+        char *text = direct_map(m->at.start);
+        size_t size = m->at.end - m->at.start;
+        if (options_is(text, size)) {
+            const char *trouble = options_parse(text, size, &options);
+            power_set_exit_port(options.exit_port);
+            console_use_port(options.messages);
+            if (trouble)
+                refuse("", trouble);
+        } else if (!kernel) {
+            kernel = m;
+        } else {
+            guest_modules[request.module_count++] = (struct load_module){blob(m), m->text};
+        }
+    }
+    if (!kernel)
+        refuse("", "no boot module is a guest kernel");
+    request.kernel = blob(kernel);
+    request.kernel_name = kernel->text;
+    request.cmdline = options.append;
+    host_log_mask = options.log_mask;
+}
+
+static void load(void) {
+    enum load_status s = load_kernel(&machine, &request);
+
+    if (s != LOAD_OK)
+        refuse("the guest's kernel or modules: ", load_status_text(s));
+}
+
+static void create(void) {
+    struct board_config board = {.serial_mask = 1, .debugcon = -1};
+    uint64_t ram_frames = options.ram_bytes / FRAME_BYTES;
+    uint64_t spare = frames_spare();
+
+    if (spare <= ram_frames)
+        refuse("", "this machine has too little memory for the guest's");
+    uint64_t cache = (spare - ram_frames) * FRAME_BYTES / CACHE_SHARE & ~(uint64_t)0xfffff;
+    if (cache > CACHE_BYTES)
+        cache = CACHE_BYTES;
+    if (cache < CACHE_MIN_BYTES || !vm_create(&machine, options.ram_bytes, cache, &board))
+        refuse("", "this machine has too little memory beside the guest's");
+}
+
+/* The x87/SSE state that a processor has after reset (Intel SDM vol. 3A table 9-1). */
+static void reset_fpu(void) {
+    static const struct {
+        uint16_t fcw, fsw;
+        uint8_t rest[20];
+        uint32_t mxcsr;
+        uint8_t more[484];
+    } _Alignas(16) state = {.fcw = 0x037f, .mxcsr = 0x1f80};
+
+    __asm__ volatile("fxrstor64 %0" : : "m"(state));
+}
+
+/* The guest through its restarts. */
+static void live(void) {
+    for (;;) {
+        reset_fpu();
+        bt_run(&machine.vcpu);
+        if (machine.stop != VM_STOP_RESET && machine.stop != VM_STOP_TRIPLE_FAULT)
+            return;
+        if (machine.stop == VM_STOP_TRIPLE_FAULT)
+            console_print("ringone: guest triple fault\n");
+        if (options.no_reboot)
+            return;
+        vm_reset(&machine);
+        load();
+    }
+}
+
+static void print_stats(void) {
+    stats_print(&machine, console_print);
+    console_print("\nring crossings\n");
+    for (unsigned n = 0; n < SERVICE_COUNT; n++)
+        console_print("  %-28s %14lu\n", service_name(n), service_count[n]);
+    console_print("  %-28s %14lu\n", "exceptions", trap_counts.exceptions);
+    console_print("  %-28s %14lu\n", "interrupts", trap_counts.interrupts);
+    console_print("  %-28s %14lu\n", "kicks taken in ring 1", trap_counts.kicks_ring1);
+}
+
+static void ring1_main(void) {
+    create();
+    load();
+    trap_watch(&machine.vcpu);
+    live();
+    service_call(SERVICE_SERIAL, 0, 0);
+    if (options.stats)
+        print_stats();
+    service_call(SERVICE_POWER_OFF, POWER_OK, 0);
+}
+
+void kernel_main(uint32_t multiboot) {
+    serial_init();
+    const char *trouble = multiboot_read(multiboot, &boot);
+    if (!trouble)
+        frames_init(&boot);
+    vga_init();
+    if (trouble)
+        refuse("", trouble);
+    gdt_load();
+    idt_load();
+    paging_init(&boot);
+    sort_modules();
+    if (!(cpuid(1, 0).edx & CPUID1_EDX_SSE2))
+        refuse("", "this processor has no SSE2");
+    i8259_init();
+    if (!lapic_init())
+        refuse("", "this processor has no local APIC");
+    if (!clock_init())
+        refuse("", "the machine's timer does not count");
+    i8259_unmask(SERIAL_IRQ);
+    ring1_enter(ring1_main, ring1_stack + sizeof ring1_stack);
+}

@@ -1,0 +1,32 @@
+/*
+ * The options module: a boot module whose first line is OPTIONS_MAGIC. Every other line is one
+ * option of the process host's command line, name and value separated by a space; a line that does
+ * not begin with "-" is a comment.
+ */
+#ifndef HOST_RING0_OPTIONS_H
+#define HOST_RING0_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OPTIONS_MAGIC "# ringone options"
+
+struct options {
+    uint64_t ram_bytes;
+    const char *append;
+    bool no_reboot;
+    bool stats;
+    bool show_rings; /* -show-rings: say in which ring translated code has been seen */
+    uint32_t log_mask;
+    unsigned messages; /* serial port of the VMM's own messages (serial.h) */
+    uint16_t exit_port;
+};
+
+void options_default(struct options *o);
+/* True: this module holds options. */
+bool options_is(const char *text, size_t size);
+/* Parses the text and cuts it up: strings in *o point into it. NULL, or what is wrong. */
+const char *options_parse(char *text, size_t size, struct options *o);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * The machine's serial ports. COM1 carries the guest's (host_chr_* channel 0) both ways; the VMM's
+ * own messages go to COM1, too, or to COM2.
+ */
+#ifndef HOST_RING0_SERIAL_H
+#define HOST_RING0_SERIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SERIAL_COM1, SERIAL_COM2, SERIAL_PORTS };
+enum { SERIAL_IRQ = 4 /* COM1's */ };
+
+/* Sets both up for 115200 baud, and COM1 for receiving. */
+void serial_init(void);
+
+/* Ring 0: moves what came in and what is to go out, as far as both go without waiting. */
+void serial_pump(void);
+/* COM1's interrupt. True: there is input for the guest. */
+bool serial_interrupt(void);
+/* True once after input has come in. */
+bool serial_news(void);
+
+/* Ring 0: writes n bytes and waits until they are out, after what the guest has written. A port
+ * that takes nothing is given up. */
+void serial_write(unsigned port, const char *text, size_t n);
+
+#endif

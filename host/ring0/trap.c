@@ -1,0 +1,107 @@
+/*
+ * Interrupts and exceptions (trap.h).
+ *
+ *   exception in ring 1, translated code    bt_host_fault decides; the frame it changed is resumed
+ *   #PF in the heap, any ring               first touch: a zeroed frame is mapped
+ *   device interrupt                        acknowledged; the timer's and the serial port's kick
+ *                                           the vCPU when they have something for it
+ *   VECTOR_SERVICE                          service.c
+ *   anything else                           panic
+ *
+ * Ring 0 runs with interrupts off, so none of these interrupts another, but for exceptions.
+ */
+#include "host/ring0/trap.h"
+
+#include <stddef.h>
+
+#include "bt/bt.h"
+#include "host/host.h"
+#include "host/ring0/clock.h"
+#include "host/ring0/cpu_ops.h"
+#include "host/ring0/heap.h"
+#include "host/ring0/i8259.h"
+#include "host/ring0/lapic.h"
+#include "host/ring0/layout.h"
+#include "host/ring0/panic.h"
+#include "host/ring0/serial.h"
+#include "host/ring0/service.h"
+#include "vmm/vcpu.h"
+
+void trap_handle(struct trap_frame *f); /* called by entry.S */
+
+struct trap_counts trap_counts;
+
+static struct vcpu *watched;
+
+void trap_watch(struct vcpu *v) {
+    watched = v;
+}
+
+struct vcpu *trap_watched(void) {
+    return watched;
+}
+
+static struct host_regs registers(const struct trap_frame *f) {
+    struct host_regs r = {.rip = f->rip, .rflags = f->rflags};
+
+    memcpy(r.gpr, f->gpr, sizeof r.gpr);
+    return r;
+}
+
+static void resume_with(struct trap_frame *f, const struct host_regs *r) {
+    memcpy(f->gpr, r->gpr, sizeof r->gpr);
+    f->rip = r->rip;
+    f->rsp = r->gpr[4];
+    f->rflags = r->rflags;
+}
+
+static void exception(struct trap_frame *f) {
+    trap_counts.exceptions++;
+    uint64_t address = f->vector == VEC_PF ? read_cr2() : 0;
+
+    if (f->vector == VEC_PF && heap_touch(address))
+        return;
+    if (watched && (f->cs & 3) == 1) {
+        struct host_regs r = registers(f);
+        if (bt_host_fault(watched, &r, (unsigned)f->vector, f->error, address)) {
+            resume_with(f, &r);
+            return;
+        }
+    }
+    panic_screen(NULL, f);
+}
+
+static void kick(struct trap_frame *f) {
+    if (!watched)
+        return;
+    if ((f->cs & 3) == 0) {
+        bt_kick(watched, NULL);
+        return;
+    }
+    trap_counts.kicks_ring1++;
+    struct host_regs r = registers(f);
+    bt_kick(watched, &r);
+    resume_with(f, &r);
+}
+
+void trap_handle(struct trap_frame *f) {
+    if (f->vector < VECTOR_PIC) {
+        exception(f);
+    } else if (f->vector < VECTOR_PIC + PIC_LINES) {
+        trap_counts.interrupts++;
+        unsigned line = (unsigned)f->vector - VECTOR_PIC;
+        if (!i8259_acknowledge(line))
+            return;
+        if (line == SERIAL_IRQ && serial_interrupt())
+            kick(f);
+    } else if (f->vector == VECTOR_TIMER) {
+        trap_counts.interrupts++;
+        lapic_acknowledge();
+        if (clock_interrupt())
+            kick(f);
+    } else if (f->vector == VECTOR_SERVICE) {
+        service_trap(f);
+    } else if (f->vector != VECTOR_SPURIOUS) {
+        panic_screen("interrupt from nowhere", f);
+    }
+}
