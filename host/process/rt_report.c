@@ -14,7 +14,8 @@
 enum {
     LINE_BYTES = 512,
     CODE_BYTES = 16,
-    RECENT_SHOWN = 24,
+    RECENT_READ = 64,  /* all that bt_recent has */
+    RECENT_SHOWN = 24, /* lines; one for several turns through the same block */
     FRAMES_MAX = 32,
     STACK_WORDS = 1024, /* how much of the stack is looked at for return addresses */
     CALL_BYTES_MAX = 7,
@@ -85,12 +86,22 @@ void report_code(const struct vcpu *v, report_sink sink) {
 }
 
 void report_recent_blocks(const struct vcpu *v, report_sink sink) {
-    gla_t recent[RECENT_SHOWN];
-    unsigned n = bt_recent(v->vm, recent, RECENT_SHOWN);
+    gla_t recent[RECENT_READ];
+    unsigned n = bt_recent(v->vm, recent, RECENT_READ), shown = 0;
     say(sink, "last blocks dispatched, newest first (those that blocks jump to directly are not "
               "seen):\n");
-    for (unsigned i = 0; i < n; i++)
-        say_place(sink, "", recent[i], symbols_add_place);
+    for (unsigned i = 0; i < n && shown < RECENT_SHOWN; shown++) {
+        char times[16] = "";
+        struct text t;
+        unsigned same = 1;
+        while (i + same < n && recent[i + same] == recent[i])
+            same++;
+        text_begin(&t, times, sizeof times);
+        if (same > 1)
+            text_add(&t, "%u times ", same);
+        say_place(sink, times, recent[i], symbols_add_place);
+        i += same;
+    }
 }
 
 /* -- the call chain ------------------------------------------------------------------------------

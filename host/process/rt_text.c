@@ -143,10 +143,8 @@ static const char *take_spec(const char *fmt, struct spec *s, va_list *ap) {
 }
 
 static void put_signed(struct text *t, const struct spec *s, int64_t value) {
-    if (s->bytes == sizeof(char))
-        value = (signed char)value;
-    else if (s->bytes == sizeof(short))
-        value = (short)value;
+    unsigned unused = 64 - 8 * s->bytes;
+    value = (int64_t)((uint64_t)value << unused) >> unused;
     put_number(t, s, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0 ? "-" : "");
 }
 
