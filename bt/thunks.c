@@ -145,6 +145,8 @@ static void emit_enter(struct bt *bt, struct emit *e)
 static void emit_exits(struct bt *bt, struct emit *e)
 {
     bt->thunk_jump_miss = begin(bt, e);
+    /* The RET that takes the sentinel for its pair (EIP 0) leaves RSP above it. */
+    emit_load64(e, RSP, MOP_VCPU(tc_stack));
     emit_store(e, MOP_VCPU(eip), R8);
     emit_store_imm(e, MOP_VCPU(exit_slot), EXIT_JUMP);
     bt->thunk_exit = (uint32_t)(e->p - bt->code.rw);
