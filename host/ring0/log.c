@@ -29,11 +29,15 @@ static void print_bytes(const char *tag, const uint8_t *bytes, size_t n, uint64_
     console_print("\n");
 }
 
-void host_log_guest_code(struct vcpu *v, uint32_t eip, const uint8_t *bytes, size_t n,
+void host_log_guest_code(struct vcpu *v, uint32_t gla, const uint8_t *bytes, size_t n,
                          bool code32) {
-    host_log("in  cs:eip %04x:%08x cr3 %08x cpl %u, %u-bit", v->seg[SEG_CS].sel, eip, v->cr3,
+    uint32_t rest = PAGE_SIZE - gla % PAGE_SIZE;
+
+    if (!LOG_ON(LOG_IN_ASM))
+        return;
+    host_log("in  cs:eip %04x:%08x cr3 %08x cpl %u, %u-bit", v->seg[SEG_CS].sel, gla, v->cr3,
              v->cpl, code32 ? 32 : 16);
-    print_bytes("in ", bytes, n, eip);
+    print_bytes("in ", bytes, n < rest ? n : rest, gla);
 }
 
 void host_log_host_code(const uint8_t *code, size_t n, uint64_t address) {

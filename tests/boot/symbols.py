@@ -108,6 +108,8 @@ def one_function_alone_can_be_traced():
     names = set(re.findall(r"^IN: <([^+]+)\+", text, re.MULTILINE))
     check(names == {"start_kernel"}, f"the trace is about {sorted(names)[:5]}")
     check("\nOUT: [size=" in text, "no translation in the trace")
+    events = re.findall(r"^int: .*", text, re.MULTILINE)
+    check(all(" <start_kernel+0x" in event for event in events), f"{events[:1]}")
     guest = set(re.findall(r"-- guest addr 0x\S+ <([^+]+)\+", text))
     check(guest == {"start_kernel"}, f"translations of {sorted(guest)[:5]}")
     check(re.search(r"\n0x[0-9a-f]+: .* <thunk exit\+0x0>\n", text), "no thunk is named")

@@ -257,11 +257,11 @@ void host_log(const char *fmt, ...) {
     va_end(arguments);
 }
 
-void host_log_guest_code(struct vcpu *v, uint32_t eip, const uint8_t *bytes, size_t n,
+void host_log_guest_code(struct vcpu *v, uint32_t gla, const uint8_t *bytes, size_t n,
                          bool code32) {
     (void)v;
     (void)bytes;
-    host_log("guest code at %x: %zu bytes, %s-bit\n", eip, n, code32 ? "32" : "16");
+    host_log("guest code at %x: %zu bytes, %s-bit\n", gla, n, code32 ? "32" : "16");
 }
 
 void host_log_host_code(const uint8_t *code, size_t n, uint64_t address) {
