@@ -13,6 +13,7 @@
 
 #include "bt/bt.h"
 #include "host/host.h"
+#include "host/process/accel_ring0.h"
 #include "host/process/chr.h"
 #include "host/process/clock.h"
 #include "host/process/files.h"
@@ -159,11 +160,22 @@ static void live(const struct options *o, const struct files *files) {
     }
 }
 
+/* The ring-0 host instead. The files are read here, too, to refuse bad ones in the same words. */
+static int run_ring0(const struct options *o, struct files *files) {
+    char message[OPTIONS_MESSAGE];
+    int status = files_read(o, files, message) ? accel_ring0_run(o, message) : -1;
+    if (status < 0)
+        refuse("%s", message);
+    return status;
+}
+
 int main(int argc, char **argv) {
     static struct files files;
     struct options o;
     open_standard_descriptors();
     parse(argc, argv, &o);
+    if (o.ring0)
+        return run_ring0(&o, &files);
     /* writing to a reader that has gone, or beyond ulimit -f, is an error to report, not to die of
      */
     signal(SIGPIPE, SIG_IGN);

@@ -132,16 +132,18 @@ static bool take_no_reboot(struct parse *p, const char *arg) {
 }
 
 static bool take_accel(struct parse *p, const char *arg) {
+    p->o->ring0 = false;
     if (strcmp(arg, "process") == 0)
         return true;
     if (strcmp(arg, "process,panic-on-signal=on") == 0) { /* for tests: panic.h */
         p->o->panic_on_signal = true;
         return true;
     }
-    if (strcmp(arg, "ring0") == 0)
-        return bad(p, "-accel: 'ring0' boots from a disk of its own, not from this program; "
-                      "use process");
-    return bad(p, "-accel: '%s' is unknown; use process", arg);
+    if (strcmp(arg, "ring0") == 0) {
+        p->o->ring0 = true;
+        return true;
+    }
+    return bad(p, "-accel: '%s' is neither process nor ring0", arg);
 }
 
 static bool take_log(struct parse *p, const char *arg) {
@@ -224,7 +226,7 @@ static const struct row {
     {"serial", "DEV", "serial port: stdio, mon:stdio, file:PATH, pty, null", take_serial},
     {"debugcon", "DEV", "debug console at ports E9h and 402h, likewise (null)", take_debugcon},
     {"no-reboot", NULL, "exit when the guest restarts", take_no_reboot},
-    {"accel", "NAME", "how to run: process", take_accel},
+    {"accel", "NAME", "how to run: process, or ring0 in an emulated PC", take_accel},
     {"sandbox", "on|off", "forbid system calls that a running guest does not need (on)",
      take_sandbox},
     {"stats", NULL, "print statistics at exit", take_stats},

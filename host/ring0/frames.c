@@ -36,6 +36,16 @@ static void exclude(uint64_t start, uint64_t end) {
     }
 }
 
+/* Ascending, so that frames come from low memory first: the trampoline maps no other. */
+static void sort(void) {
+    for (unsigned i = 1; i < range_count; i++)
+        for (unsigned k = i; k > 0 && ranges[k].start < ranges[k - 1].start; k--) {
+            struct boot_range swap = ranges[k];
+            ranges[k] = ranges[k - 1];
+            ranges[k - 1] = swap;
+        }
+}
+
 void frames_init(const struct boot_info *info) {
     for (unsigned i = 0; i < info->range_count; i++)
         ranges[range_count++] = info->ranges[i];
@@ -55,6 +65,7 @@ void frames_init(const struct boot_info *info) {
         if (r->end > top)
             top = r->end;
     }
+    sort();
 }
 
 static uint64_t cut_off(void) {

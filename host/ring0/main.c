@@ -41,8 +41,10 @@ enum {
 static struct vm machine;
 static struct boot_info boot;
 static struct options options;
+static int options_module = -1; /* its place in boot.modules */
 static struct load_module guest_modules[BOOT_MODULES];
 static struct load_request request;
+static struct load_blob rom;
 static _Alignas(16) uint8_t ring1_stack[STACK_BYTES];
 
 void kernel_main(uint32_t multiboot); /* called by boot.S */
@@ -57,37 +59,51 @@ static struct load_blob blob(const struct boot_module *m) {
     return (struct load_blob){direct_map(m->at.start), m->at.end - m->at.start};
 }
 
-/* Options first, wherever they stand; of the rest the first is the kernel. */
-static void sort_modules(void) {
-    const struct boot_module *kernel = NULL;
-
+/* The options module, wherever it stands. Before anything can go wrong: it says where to report. */
+static void read_options(void) {
     options_default(&options);
-    request.modules = guest_modules;
     for (unsigned i = 0; i < boot.module_count; i++) {
+        char *text = direct_map(boot.modules[i].at.start);
+        size_t size = boot.modules[i].at.end - boot.modules[i].at.start;
+        if (boot.modules[i].at.end > BOOT_MAP_BYTES || !options_is(text, size))
+            continue;
+        const char *trouble = options_parse(text, size, &options);
+        power_set_exit_port(options.exit_port);
+        console_use_port(options.messages);
+        if (trouble)
+            refuse("", trouble);
+        options_module = (int)i;
+    }
+}
+
+/* The other modules: the ROM if there is one, the kernel, what is for the guest. */
+static void sort_modules(void) {
+    bool rom_next = options.bios;
+
+    request.modules = guest_modules;
+    request.cmdline = options.append;
+    host_log_mask = options.log_mask;
+    for (int i = 0; i < (int)boot.module_count; i++) {
         const struct boot_module *m = &boot.modules[i];
-        char *text = direct_map(m->at.start);
-        size_t size = m->at.end - m->at.start;
-        if (options_is(text, size)) {
-            const char *trouble = options_parse(text, size, &options);
-            power_set_exit_port(options.exit_port);
-            console_use_port(options.messages);
-            if (trouble)
-                refuse("", trouble);
-        } else if (!kernel) {
-            kernel = m;
+        if (i == options_module)
+            continue;
+        if (rom_next) {
+            rom = blob(m);
+            rom_next = false;
+        } else if (!request.kernel_name) {
+            request.kernel = blob(m);
+            request.kernel_name = m->text;
         } else {
             guest_modules[request.module_count++] = (struct load_module){blob(m), m->text};
         }
     }
-    if (!kernel)
+    if (!request.kernel_name && !options.bios)
         refuse("", "no boot module is a guest kernel");
-    request.kernel = blob(kernel);
-    request.kernel_name = kernel->text;
-    request.cmdline = options.append;
-    host_log_mask = options.log_mask;
 }
 
 static void load(void) {
+    if (!request.kernel_name) /* the firmware at the reset vector will find one */
+        return;
     enum load_status s = load_kernel(&machine, &request);
 
     if (s != LOAD_OK)
@@ -95,7 +111,10 @@ static void load(void) {
 }
 
 static void create(void) {
-    struct board_config board = {.serial_mask = 1, .debugcon = -1};
+    struct board_config board = {.rom = rom.data,
+                                 .rom_bytes = (uint32_t)rom.size,
+                                 .serial_mask = 1,
+                                 .debugcon = options.debugcon ? CHANNEL_DEBUGCON : -1};
     uint64_t ram_frames = options.ram_bytes / FRAME_BYTES;
     uint64_t spare = frames_spare();
 
@@ -159,12 +178,12 @@ static void ring1_main(void) {
 
 void kernel_main(uint32_t multiboot) {
     serial_init();
-    const char *trouble = multiboot_read(multiboot, &boot);
-    if (!trouble)
-        frames_init(&boot);
     vga_init();
+    const char *trouble = multiboot_read(multiboot, &boot);
     if (trouble)
         refuse("", trouble);
+    read_options();
+    frames_init(&boot);
     gdt_load();
     idt_load();
     paging_init(&boot);

@@ -72,9 +72,15 @@ static const char *take_stats(struct options *o, const char *value) {
     return NULL;
 }
 
-static const char *take_show_rings(struct options *o, const char *value) {
+static const char *take_bios(struct options *o, const char *value) {
     (void)value;
-    o->show_rings = true;
+    o->bios = true;
+    return NULL;
+}
+
+static const char *take_debugcon(struct options *o, const char *value) {
+    (void)value;
+    o->debugcon = true;
     return NULL;
 }
 
@@ -104,7 +110,8 @@ static const struct {
     {"-append", take_append},
     {"-no-reboot", take_no_reboot},
     {"-stats", take_stats},
-    {"-show-rings", take_show_rings},
+    {"-bios", take_bios},
+    {"-debugcon", take_debugcon},
     {"-d", take_log}, /* mask of enum host_log */
     {"-messages", take_messages},
     {"-exit-port", take_exit_port},

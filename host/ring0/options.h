@@ -17,7 +17,8 @@ struct options {
     const char *append;
     bool no_reboot;
     bool stats;
-    bool show_rings; /* -show-rings: say in which ring translated code has been seen */
+    bool bios;     /* the first module but this is the boot ROM */
+    bool debugcon; /* the guest's debug console is the machine's */
     uint32_t log_mask;
     unsigned messages; /* serial port of the VMM's own messages (serial.h) */
     uint16_t exit_port;

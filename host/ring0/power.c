@@ -33,8 +33,8 @@ static uint32_t pci_read(unsigned slot, unsigned function, unsigned reg) {
 
 void power_off(unsigned status) {
     if (exit_port)
-        out32(exit_port, status);
-    for (unsigned slot = 0; slot < PCI_SLOTS; slot++)
+        out32(exit_port, POWER_EXIT_MARK + status);
+    for (unsigned slot = 0; status == POWER_OK && slot < PCI_SLOTS; slot++)
         for (unsigned function = 0; function < PCI_FUNCTIONS; function++)
             if (pci_read(slot, function, 0) == PIIX4_PM)
                 out16((uint16_t)((pci_read(slot, function, PMBA) & PMBA_MASK) + PMCNTRL), SUS_EN);

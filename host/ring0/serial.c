@@ -135,6 +135,8 @@ void serial_write(unsigned n, const char *text, size_t length) {
  */
 
 bool host_chr_write(unsigned channel, const uint8_t *data, size_t n) {
+    if (channel == CHANNEL_DEBUGCON)
+        service_call(SERVICE_DEBUGCON, (uint64_t)(uintptr_t)data, n);
     if (channel != SERIAL_COM1)
         return true;
     if (n > RING - used(&out))

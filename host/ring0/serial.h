@@ -9,6 +9,8 @@
 #include <stddef.h>
 
 enum { SERIAL_COM1, SERIAL_COM2, SERIAL_PORTS };
+/* Channel of the debug console: the machine's port E9h. */
+enum { CHANNEL_DEBUGCON = 1 };
 enum { SERIAL_IRQ = 4 /* COM1's */ };
 
 /* Sets both up for 115200 baud, and COM1 for receiving. */

@@ -43,6 +43,13 @@ static void print(uint64_t a, uint64_t b, const struct trap_frame *f) {
     console_write((const char *)(uintptr_t)a, b);
 }
 
+static void debugcon(uint64_t a, uint64_t b, const struct trap_frame *f) {
+    enum { PORT = 0xe9 };
+    (void)f;
+    for (uint64_t i = 0; i < b; i++)
+        out8(PORT, ((const uint8_t *)(uintptr_t)a)[i]);
+}
+
 static void gs_base(uint64_t a, uint64_t b, const struct trap_frame *f) {
     (void)b;
     (void)f;
@@ -68,6 +75,7 @@ static const struct {
     [SERVICE_WAIT] = {wait, "wait"},
     [SERVICE_SERIAL] = {serial, "serial port"},
     [SERVICE_PRINT] = {print, "print"},
+    [SERVICE_DEBUGCON] = {debugcon, "debug console"},
     [SERVICE_GS_BASE] = {gs_base, "set GS.base"},
     [SERVICE_POWER_OFF] = {off, "power off"},
     [SERVICE_PANIC] = {panic, "panic"},
