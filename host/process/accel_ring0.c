@@ -1,0 +1,265 @@
+/*
+ * Starting ringone.elf in an emulated PC (accel_ring0.h).
+ *
+ * Kernel, initrd and options travel as Multiboot modules (host/ring0/options.h has the options'
+ * form); the guest's serial port is the machine's COM1, which QEMU connects as our own -serial
+ * says; the VMM's words come through COM2 and a pipe to standard error. At the end the VMM writes
+ * EXIT_MARK + its status to a debug port, from which QEMU makes the exit status 2n + 1.
+ */
+#include "host/process/accel_ring0.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB       (1ull << 20)
+#define EXIT_PORT "0xf4"
+
+enum {
+    EXIT_MARK = 32,       /* host/ring0/power.h */
+    STATUS_PANIC = 6,     /* likewise */
+    VMM_MIB = 256,        /* translation cache, tables, page tables */
+    LOW_MIB = 3072,       /* of QEMU's PC below 4 GiB; the rest is above */
+    LOW_GUEST_MAX = 2560, /* a bigger guest goes above */
+    VALUE = 4096,
+};
+
+static volatile sig_atomic_t machine_pid;
+
+static void pass_on(int sig) {
+    if (machine_pid > 0)
+        kill((pid_t)machine_pid, sig);
+}
+
+static int fail(char message[OPTIONS_MESSAGE], const char *what) {
+    snprintf(message, OPTIONS_MESSAGE, "-accel ring0: %.150s: %s", what, strerror(errno));
+    return -1;
+}
+
+static int unfit(char message[OPTIONS_MESSAGE], const char *what) {
+    snprintf(message, OPTIONS_MESSAGE, "-accel ring0: %s", what);
+    return -1;
+}
+
+/* What this host does not have. 0, or -1 with the message. */
+static int check(const struct options *o, char message[OPTIONS_MESSAGE]) {
+    if (o->log_path != NULL || o->log_filter != NULL || o->symbols != NULL)
+        return unfit(message, "-D, -dfilter and -symbols are for -accel process");
+    const char *append = o->append;
+    if (strchr(append, '\n') != NULL)
+        return unfit(message, "-append must be one line");
+    const char *files[] = {o->kernel, o->bios};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (files[i] != NULL && strchr(files[i], ' ') != NULL)
+            return unfit(message, "file names with spaces cannot be given to the boot loader");
+    return 0;
+}
+
+/* ringone.elf stands beside this program. */
+static int find_vmm(char path[VALUE], char message[OPTIONS_MESSAGE]) {
+    static const char name[] = "ringone.elf";
+    ssize_t n = readlink("/proc/self/exe", path, VALUE - sizeof name);
+    if (n < 0)
+        return fail(message, "/proc/self/exe");
+    path[n] = '\0';
+    char *slash = strrchr(path, '/');
+    memcpy(slash != NULL ? slash + 1 : path, name, sizeof name);
+    if (access(path, R_OK) != 0)
+        return fail(message, path);
+    return 0;
+}
+
+/* The options module, as a file that only QEMU sees. Its descriptor, or -1. */
+static int write_options(const struct options *o, char message[OPTIONS_MESSAGE]) {
+    int fd = memfd_create("options", 0);
+    FILE *f = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
+    if (f == NULL)
+        return fail(message, "options");
+    fprintf(f, "# ringone options\n-messages com2\n-exit-port " EXIT_PORT "\n-m %lluK\n",
+            (unsigned long long)(o->ram_bytes >> 10));
+    fprintf(f, "-append %s\n-d %u\n", o->append, o->log_mask);
+    if (o->bios != NULL)
+        fputs("-bios\n", f);
+    if (o->no_reboot)
+        fputs("-no-reboot\n", f);
+    if (o->stats)
+        fputs("-stats\n", f);
+    if (o->debugcon.kind != CHR_NULL)
+        fputs("-debugcon\n", f);
+    if (fclose(f) != 0)
+        return fail(message, "options");
+    return fd;
+}
+
+/* A file name as a list element: commas are doubled. */
+static char *add_file(char *at, const char *end, const char *name) {
+    for (; *name != '\0' && end - at > 3; name++) {
+        *at++ = *name;
+        if (*name == ',')
+            *at++ = ',';
+    }
+    *at = '\0';
+    return at;
+}
+
+/* Options, ROM, kernel, and -initrd's list as it stands. */
+static char *module_list(const struct options *o, int options_fd) {
+    const char *const none = "";
+    const char *initrd = o->initrd != NULL ? o->initrd : none;
+    size_t size = 2 * (strlen(o->kernel != NULL ? o->kernel : none) +
+                       strlen(o->bios != NULL ? o->bios : none)) +
+                  strlen(initrd) + 64;
+    char *list = malloc(size);
+    if (list == NULL)
+        return NULL;
+    char *end = list + size;
+    char *at = list + snprintf(list, size, "/dev/fd/%d", options_fd);
+    const char *files[] = {o->bios, o->kernel};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (files[i] == NULL)
+            continue;
+        *at++ = ',';
+        at = add_file(at, end, files[i]);
+    }
+    if (o->initrd != NULL)
+        snprintf(at, (size_t)(end - at), ",%s", initrd);
+    return list;
+}
+
+static void chr_name(const struct chr_option *c, char name[VALUE]) {
+    static const char *const names[] = {[CHR_NULL] = "null",
+                                        [CHR_STDIO] = "stdio",
+                                        [CHR_MON_STDIO] = "mon:stdio",
+                                        [CHR_PTY] = "pty"};
+    if (c->kind == CHR_FILE)
+        snprintf(name, VALUE, "file:%s", c->path);
+    else
+        snprintf(name, VALUE, "%s", names[c->kind]);
+}
+
+static unsigned long long file_mib(const char *name) {
+    struct stat st;
+    return name != NULL && stat(name, &st) == 0 ? (unsigned long long)st.st_size / MIB + 1 : 0;
+}
+
+/* Memory for the machine: the guest's in one piece, the files, the VMM. */
+static unsigned long long machine_mib(const struct options *o) {
+    unsigned long long guest = (o->ram_bytes + MIB - 1) / MIB;
+    unsigned long long rest = VMM_MIB + 2 * (file_mib(o->kernel) + file_mib(o->initrd));
+    return guest <= LOW_GUEST_MAX ? guest + rest : LOW_MIB + guest + rest;
+}
+
+/* In the child: becomes QEMU. */
+_Noreturn static void become_machine(const struct options *o, const char *vmm, char *modules,
+                                     int messages_fd) {
+    char memory[32], serial[VALUE], debugcon[VALUE], messages[64];
+    snprintf(memory, sizeof memory, "%llu", machine_mib(o));
+    snprintf(messages, sizeof messages, "file,id=messages,path=/dev/fd/%d,append=on", messages_fd);
+    chr_name(&o->serial, serial);
+    chr_name(&o->debugcon, debugcon);
+    const char *const argv[] = {"qemu-system-x86_64",
+                                "-accel",
+                                "tcg",
+                                "-cpu",
+                                "max,-svm",
+                                "-m",
+                                memory,
+                                "-display",
+                                "none",
+                                "-net",
+                                "none",
+                                "-no-reboot",
+                                "-monitor",
+                                "none",
+                                "-kernel",
+                                vmm,
+                                "-initrd",
+                                modules,
+                                "-chardev",
+                                messages,
+                                "-serial",
+                                serial,
+                                "-serial",
+                                "chardev:messages",
+                                "-device",
+                                "isa-debug-exit,iobase=" EXIT_PORT ",iosize=4",
+                                "-debugcon",
+                                debugcon,
+                                NULL};
+    execvp(argv[0], (char *const *)argv);
+    fprintf(stderr, "ringone: -accel ring0: qemu-system-x86_64: %s\n", strerror(errno));
+    _exit(EXIT_MARK);
+}
+
+/* The VMM's words to standard error, with the line ends it wants. */
+static void copy_messages(int fd) {
+    char text[1024];
+    bool raw = isatty(STDERR_FILENO);
+    for (;;) {
+        ssize_t n = read(fd, text, sizeof text);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        for (ssize_t i = 0; i < n; i++)
+            if (text[i] != '\r' || raw)
+                fputc(text[i], stderr);
+        fflush(stderr);
+    }
+}
+
+static int exit_status(int status, char message[OPTIONS_MESSAGE]) {
+    if (WIFSIGNALED(status)) {
+        signal(WTERMSIG(status), SIG_DFL);
+        raise(WTERMSIG(status));
+    }
+    int n = WEXITSTATUS(status);
+    if (n == 0) /* the user quit */
+        return EXIT_SUCCESS;
+    if (n / 2 < EXIT_MARK || n % 2 == 0) {
+        snprintf(message, OPTIONS_MESSAGE, "-accel ring0: the machine ended with status %d", n);
+        return -1;
+    }
+    n = n / 2 - EXIT_MARK;
+    if (n == STATUS_PANIC)
+        abort();
+    return n;
+}
+
+int accel_ring0_run(const struct options *o, char message[OPTIONS_MESSAGE]) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    char vmm[VALUE];
+    int messages[2];
+    if (check(o, message) != 0 || find_vmm(vmm, message) != 0)
+        return -1;
+    int options_fd = write_options(o, message);
+    if (options_fd < 0)
+        return -1;
+    char *modules = module_list(o, options_fd);
+    if (modules == NULL || pipe(messages) != 0)
+        return fail(message, "start");
+    pid_t child = fork();
+    if (child < 0)
+        return fail(message, "start");
+    if (child == 0) {
+        close(messages[0]);
+        become_machine(o, vmm, modules, messages[1]);
+    }
+    machine_pid = child;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        signal(signals[i], pass_on);
+    close(messages[1]);
+    close(options_fd);
+    free(modules);
+    copy_messages(messages[0]);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return exit_status(status, message);
+}
