@@ -126,7 +126,14 @@ static bool size_prefix_in_32(const ZydisDecodedInstruction *z) {
 
     if (class != CLASS_INT && class != CLASS_X87)
         return false;
-    return z->operand_width == 16 && z->mnemonic != ZYDIS_MNEMONIC_CMPXCHG8B;
+    /* no operand of these has a size to choose; the prefix would be part of another opcode */
+    static const ZydisMnemonic sizeless[] = {ZYDIS_MNEMONIC_CMPXCHG8B, ZYDIS_MNEMONIC_LFENCE,
+                                             ZYDIS_MNEMONIC_MFENCE, ZYDIS_MNEMONIC_SFENCE,
+                                             ZYDIS_MNEMONIC_MOVNTI};
+    for (unsigned k = 0; k < sizeof sizeless / sizeof sizeless[0]; k++)
+        if (z->mnemonic == sizeless[k])
+            return false;
+    return z->operand_width == 16;
 }
 
 static void note_prefixes(struct insn *out, const ZydisDecodedInstruction *z) {
@@ -182,7 +189,23 @@ static void note_immediates(struct insn *out, const ZydisDecodedInstruction *z, 
         out->imm_size = (uint8_t)((imm[0].size + imm[1].size) / 8);
 }
 
-/* SSE operands of 16 bytes must be aligned but for a few instructions; so must FXSAVE's
+/* x87 and MMX instructions that report a pending x87 exception before anything else, also before
+ * their operand's faults (SDM vol. 1 section 8.6). */
+static bool fpu_waits(const struct insn *i) {
+    switch (i->mnemonic) {
+    case ZYDIS_MNEMONIC_FNINIT:
+    case ZYDIS_MNEMONIC_FNCLEX:
+    case ZYDIS_MNEMONIC_FNSTCW:
+    case ZYDIS_MNEMONIC_FNSTSW:
+    case ZYDIS_MNEMONIC_FNSTENV:
+    case ZYDIS_MNEMONIC_FNSAVE:
+        return false;
+    default:
+        return i->row->class == CLASS_X87 || i->row->class == CLASS_MMX;
+    }
+}
+
+/* SSE operands of 16 bytes must be aligned but for a few instructions
  * (SDM vol. 1 section 11.4.1, vol. 2A table 2-16). */
 static bool needs_alignment(const struct insn *i) {
     switch (i->mnemonic) {
@@ -196,7 +219,7 @@ static bool needs_alignment(const struct insn *i) {
     case ZYDIS_MNEMONIC_PCMPISTRM:
         return false;
     default:
-        return i->row->class == CLASS_FX || (i->row->class == CLASS_SSE && i->mem.size == 16);
+        return i->row->class == CLASS_SSE && i->mem.size == 16;
     }
 }
 
@@ -266,7 +289,8 @@ enum insn_status insn_decode(const struct insn_decoder *d, bool code32, bool rea
              uses_xmm(ops, z.operand_count))
         out->row = &row_sse_copy;
     out->mem.aligned = needs_alignment(out);
-    if (out->mnemonic == ZYDIS_MNEMONIC_FXSAVE)
-        out->mem.read = true; /* it leaves some of its area as it was */
+    if (out->row->class == CLASS_X87 && out->mem.write)
+        out->mem.read = true; /* an unmasked exception suppresses the store: what was there stays */
+    out->fpu_waits = fpu_waits(out);
     return INSN_OK;
 }

@@ -196,9 +196,17 @@ static void checked_access(struct translation *t, const struct insn *i, const st
                                .resume = e->p};
 }
 
+/* FWAIT, where the operand is looked at before the instruction itself runs. */
+static void emit_pending_fpu(struct translation *t, const struct insn *i, unsigned seg)
+{
+    if (i->fpu_waits && (t->checked || !is_flat(t, seg) || seg == SEG_CS))
+        emit_u8(&t->e, 0x9b);
+}
+
 void operand_access(struct translation *t, const struct insn *i, const struct ea *a, unsigned seg,
                     unsigned size, unsigned access, operand_use use, unsigned aux)
 {
+    emit_pending_fpu(t, i, seg);
     if (t->checked)
         checked_access(t, i, a, seg, size, access, use, aux);
     else

@@ -115,6 +115,9 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(pusha)                                                                                       \
     X(popa)                                                                                        \
     X(enter)                                                                                       \
+    /* vmm/fpu.c */                                                                                \
+    X(fxsave)                                                                                      \
+    X(fxrstor)                                                                                     \
     X(undefined) /* #UD, counted as unsupported */                                                 \
     X(ud)        /* #UD, as the manual wants it */                                                 \
     X(nm)        /* #NM */                                                                         \
