@@ -11,6 +11,7 @@ ZYDIS  ?= build/zydis
 GUEST  ?= build/guest
 MEMORY ?= 256
 APPEND ?= console=ttyS0
+ACCEL  ?= process
 LIBS   ?= -lcapstone -ldwarf -lelf -lseccomp
 
 ifeq ($(MAKELEVEL),0)
@@ -39,7 +40,7 @@ LIVE_FPU     := -mgeneral-regs-only
 CORE_FLAGS   := $(COMMON_FLAGS) -ffreestanding -fbuiltin $(LIVE_FPU)
 # In ring 0 an exception pushes onto the stack in use: no red zone. Frame pointers: backtraces.
 RING0_FLAGS  := $(filter-out -fPIE -fsanitize=% -DRINGONE_SANITIZE=1,$(CORE_FLAGS)) -fno-pie \
-                -mcmodel=kernel -fno-tree-loop-distribute-patterns -mno-red-zone -fno-omit-frame-pointer -fno-stack-protector \
+                -mcmodel=kernel -mno-red-zone -fno-omit-frame-pointer -fno-stack-protector \
                 -fno-asynchronous-unwind-tables -fcf-protection=none
 HOST_FLAGS   := $(COMMON_FLAGS) -D_GNU_SOURCE
 LINK_FLAGS   := $(MODE_$(MODE)) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -pthread
@@ -70,7 +71,7 @@ $(BUILD)/ringone: $(HOST_OBJECTS) $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 
 $(BUILD)/ringone.elf: $(RING0_OBJECTS) $(BUILD)/ring0/link.ld $(ZYDIS)/libzydis.a
 	@echo '  LD    $@'
-	$(Q)$(CC) -static -no-pie -nostdlib -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack \
+	$(Q)$(CC) -static -nostdlib -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack \
 		-T $(BUILD)/ring0/link.ld -o $@ $(RING0_OBJECTS) $(ZYDIS)/libzydis.a
 
 $(BUILD)/ring0/link.ld: host/ring0/link.ld host/ring0/layout.h
@@ -124,16 +125,16 @@ guest: $(GUEST)/stamp ## fetch the Debian guest kernels and make the initrd
 $(GUEST)/stamp: host/scripts/fetch-guest.sh host/scripts/make-initrd.py host/scripts/guest-init
 	host/scripts/fetch-guest.sh $(GUEST)
 
-run: deps ## boot Debian's 686 kernel to a shell on this terminal (Ctrl-A X ends it)
+run: deps ## boot Debian's 686 kernel to a shell on this terminal (Ctrl-A X ends it; ACCEL=ring0)
 	$(MAKE) all
 	$(BUILD)/ringone -m $(MEMORY) -kernel $(GUEST)/vmlinuz-686 -initrd $(GUEST)/initrd.gz \
-		-append "$(APPEND)" -nographic
+		-append "$(APPEND)" -nographic -accel $(ACCEL)
 
 # --- tests ------------------------------------------------------------------------------------
 
 export RINGONE ?= $(BUILD)/ringone
 export GUEST
-RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz boot)))
+RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz boot ring0)))
 
 .PHONY: test unit unit-programs check bench
 test: deps ## run all tests

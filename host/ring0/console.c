@@ -32,11 +32,12 @@ void console_write(const char *text, size_t n) {
     serial_write(port, text + start, n - start);
 }
 
-void console_vprint(const char *fmt, va_list ap) {
+bool console_vprint(const char *fmt, va_list ap) {
     char line[LINE];
     size_t n = format_text(line, sizeof line, fmt, ap);
 
     service_call(SERVICE_PRINT, (uint64_t)(uintptr_t)line, n);
+    return n > 0 && line[n - 1] == '\n';
 }
 
 void console_print(const char *fmt, ...) {

@@ -5,6 +5,7 @@
 #define HOST_RING0_CONSOLE_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Serial port the messages go to (serial.h); COM1 until set. */
@@ -15,6 +16,7 @@ void console_write(const char *text, size_t n);
 
 /* From rings 0 and 1. */
 void console_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void console_vprint(const char *fmt, va_list ap);
+/* True: what was printed ends with a line feed. */
+bool console_vprint(const char *fmt, va_list ap);
 
 #endif

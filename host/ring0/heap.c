@@ -11,10 +11,10 @@
 #include "host/ring0/frames.h"
 #include "host/ring0/layout.h"
 #include "host/ring0/paging.h"
-#include "host/ring0/ram.h"
 
 #define ENTRY_LAZY (1ull << 9) /* with P clear the CPU ignores all other bits */
 
+static uint64_t code_start, code_end; /* executable, of the first code memory */
 static uint64_t next = HEAP_BASE + FRAME_BYTES;
 
 /* Address space for n pages and one behind them. 0: none left. */
@@ -31,11 +31,11 @@ static uint64_t pages_of(uint64_t bytes) {
     return (bytes + FRAME_BYTES - 1) / FRAME_BYTES;
 }
 
-void *host_alloc(size_t bytes) {
+void *heap_reserve(uint64_t bytes) {
     uint64_t pages = pages_of(bytes);
     uint64_t at = reserve(pages);
 
-    if (!at || !frames_commit(pages))
+    if (!at)
         return NULL;
     for (uint64_t i = 0; i < pages; i++) {
         uint64_t *entry = paging_entry(at + i * FRAME_BYTES, true);
@@ -44,6 +44,10 @@ void *host_alloc(size_t bytes) {
         *entry = ENTRY_LAZY;
     }
     return (void *)(uintptr_t)at;
+}
+
+void *host_alloc(size_t bytes) {
+    return frames_commit(pages_of(bytes)) ? heap_reserve(bytes) : NULL;
 }
 
 bool heap_touch(uint64_t address) {
@@ -58,6 +62,10 @@ bool heap_touch(uint64_t address) {
 
 void *host_poison_create(size_t bytes) {
     return (void *)(uintptr_t)reserve(pages_of(bytes));
+}
+
+bool heap_is_code(uint64_t address) {
+    return address >= code_start && address < code_end;
 }
 
 void *host_stack_create(size_t bytes) {
@@ -78,21 +86,11 @@ bool host_code_create(struct host_code *c, size_t bytes) {
             !paging_map(rx + i * FRAME_BYTES, frame, PTE_G))
             return false;
     }
+    if (!code_end) {
+        code_start = rx;
+        code_end = rx + bytes;
+    }
     *c = (struct host_code){
         .rw = (uint8_t *)(uintptr_t)rw, .rx = (uint8_t *)(uintptr_t)rx, .size = bytes};
     return true;
-}
-
-/* -- guest RAM (ram.h) ----------------------------------------------------------------------------
- */
-
-uint64_t ram_physical, ram_bytes;
-
-uint8_t *host_ram_create(uint64_t bytes) {
-    ram_physical = frames_take_run(bytes);
-    if (!ram_physical)
-        return NULL;
-    ram_bytes = bytes;
-    memset(direct_map(ram_physical), 0, bytes);
-    return direct_map(ram_physical);
 }

@@ -11,12 +11,9 @@ void host_log(const char *fmt, ...) {
     va_list ap;
 
     va_start(ap, fmt);
-    console_vprint(fmt, ap);
+    bool ended = console_vprint(fmt, ap);
     va_end(ap);
-    size_t n = 0;
-    while (fmt[n])
-        n++;
-    if (n == 0 || fmt[n - 1] != '\n')
+    if (!ended)
         console_print("\n");
 }
 

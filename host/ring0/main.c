@@ -21,6 +21,8 @@
 #include "host/ring0/options.h"
 #include "host/ring0/paging.h"
 #include "host/ring0/power.h"
+#include "host/ring0/ram.h"
+#include "host/ring0/selftest.h"
 #include "host/ring0/serial.h"
 #include "host/ring0/service.h"
 #include "host/ring0/trap.h"
@@ -115,11 +117,13 @@ static void create(void) {
                                  .rom_bytes = (uint32_t)rom.size,
                                  .serial_mask = 1,
                                  .debugcon = options.debugcon ? CHANNEL_DEBUGCON : -1};
-    uint64_t ram_frames = options.ram_bytes / FRAME_BYTES;
+    /* the ROM is there twice, below 1 MiB and below 4 GiB */
+    uint64_t ram_frames = (options.ram_bytes + 2 * rom.size) / FRAME_BYTES + 2;
     uint64_t spare = frames_spare();
 
     if (spare <= ram_frames)
         refuse("", "this machine has too little memory for the guest's");
+    ram_expect(rom.size ? ram_frames * FRAME_BYTES : options.ram_bytes);
     uint64_t cache = (spare - ram_frames) * FRAME_BYTES / CACHE_SHARE & ~(uint64_t)0xfffff;
     if (cache > CACHE_BYTES)
         cache = CACHE_BYTES;
@@ -129,12 +133,12 @@ static void create(void) {
 
 /* The x87/SSE state that a processor has after reset (Intel SDM vol. 3A table 9-1). */
 static void reset_fpu(void) {
-    static const struct {
+    static const _Alignas(16) struct {
         uint16_t fcw, fsw;
         uint8_t rest[20];
         uint32_t mxcsr;
         uint8_t more[484];
-    } _Alignas(16) state = {.fcw = 0x037f, .mxcsr = 0x1f80};
+    } state = {.fcw = 0x037f, .mxcsr = 0x1f80};
 
     __asm__ volatile("fxrstor64 %0" : : "m"(state));
 }
@@ -163,12 +167,16 @@ static void print_stats(void) {
     console_print("  %-28s %14lu\n", "exceptions", trap_counts.exceptions);
     console_print("  %-28s %14lu\n", "interrupts", trap_counts.interrupts);
     console_print("  %-28s %14lu\n", "kicks taken in ring 1", trap_counts.kicks_ring1);
+    for (unsigned ring = 0; ring < 4; ring++)
+        console_print("  translated code in ring %-5u %14lu\n", ring, trap_counts.translated[ring]);
 }
 
 static void ring1_main(void) {
     create();
     load();
     trap_watch(&machine.vcpu);
+    if (options.selftest)
+        selftest_privileged();
     live();
     service_call(SERVICE_SERIAL, 0, 0);
     if (options.stats)

@@ -72,6 +72,12 @@ static const char *take_stats(struct options *o, const char *value) {
     return NULL;
 }
 
+static const char *take_selftest(struct options *o, const char *value) {
+    (void)value;
+    o->selftest = true;
+    return NULL;
+}
+
 static const char *take_bios(struct options *o, const char *value) {
     (void)value;
     o->bios = true;
@@ -110,6 +116,7 @@ static const struct {
     {"-append", take_append},
     {"-no-reboot", take_no_reboot},
     {"-stats", take_stats},
+    {"-selftest", take_selftest},
     {"-bios", take_bios},
     {"-debugcon", take_debugcon},
     {"-d", take_log}, /* mask of enum host_log */

@@ -17,6 +17,7 @@ struct options {
     const char *append;
     bool no_reboot;
     bool stats;
+    bool selftest; /* selftest.h */
     bool bios;     /* the first module but this is the boot ROM */
     bool debugcon; /* the guest's debug console is the machine's */
     uint32_t log_mask;

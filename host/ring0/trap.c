@@ -30,6 +30,7 @@
 void trap_handle(struct trap_frame *f); /* called by entry.S */
 
 struct trap_counts trap_counts;
+struct trap_probe trap_probe;
 
 static struct vcpu *watched;
 
@@ -61,6 +62,12 @@ static void exception(struct trap_frame *f) {
 
     if (f->vector == VEC_PF && heap_touch(address))
         return;
+    if (trap_probe.rip && f->rip == trap_probe.rip) {
+        trap_probe.vector = f->vector;
+        trap_probe.cs = f->cs;
+        f->rip += trap_probe.skip;
+        return;
+    }
     if (watched && (f->cs & 3) == 1) {
         struct host_regs r = registers(f);
         if (bt_host_fault(watched, &r, (unsigned)f->vector, f->error, address)) {
@@ -85,6 +92,8 @@ static void kick(struct trap_frame *f) {
 }
 
 void trap_handle(struct trap_frame *f) {
+    if (f->vector != VECTOR_SERVICE && heap_is_code(f->rip))
+        trap_counts.translated[f->cs & 3]++;
     if (f->vector < VECTOR_PIC) {
         exception(f);
     } else if (f->vector < VECTOR_PIC + PIC_LINES) {

@@ -21,9 +21,20 @@ void trap_watch(struct vcpu *v);
 /* The vCPU being watched, or NULL. */
 struct vcpu *trap_watched(void);
 
+/* The next exception at this address is expected: it is noted, and execution goes on `skip` bytes
+ * behind. For selftest.c. */
+struct trap_probe {
+    uint64_t rip;
+    uint64_t skip;
+    uint64_t vector, cs; /* what came; vector TRAP_NONE: nothing */
+};
+enum { TRAP_NONE = 256 };
+extern struct trap_probe trap_probe;
+
 /* What has come in, for -stats. */
 struct trap_counts {
     uint64_t exceptions, interrupts, kicks_ring1;
+    uint64_t translated[4]; /* of all: those that found translated code running, by ring */
 };
 extern struct trap_counts trap_counts;
 

@@ -64,7 +64,7 @@ bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, u
     uint64_t *entry = NULL;
     bool done = true;
 
-    if (!in_window(gla, bytes) || ram_offset + bytes > ram_bytes)
+    if (!in_window(gla, bytes) || !ram_holds(ram_offset, bytes))
         return false;
     for (uint64_t i = 0; i < bytes; i += FRAME_BYTES) {
         uint64_t address = w->base + gla + i;
@@ -76,7 +76,7 @@ bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, u
         }
         if (*entry & PTE_P)
             note(&stale, address);
-        *entry = (ram_physical + ram_offset + i) | flags;
+        *entry = ram_frame(ram_offset + i) | flags;
     }
     paging_invalidate(stale.at, stale.count);
     return done;
