@@ -67,6 +67,7 @@ static void select_space(struct vcpu *v) {
     struct window *w = promote_find(v);
 
     m->current = w;
+    m->stale_count = 0; /* it is compared with the guest's tables as a whole */
     if (!w)
         return;
     w->used = m->use_clock;
@@ -117,16 +118,38 @@ void mmu_mode_changed(struct vcpu *v) {
     bt_map_changed(v, true);
 }
 
+/* One more than fit: all of the window is looked at. */
+static void note_stale(struct mmu *m, uint32_t page) {
+    if (m->stale_count < STALE_PAGES)
+        m->stale_page[m->stale_count] = page;
+    m->stale_count++;
+}
+
 void mmu_invlpg(struct vcpu *v, gla_t gla) {
     struct mmu *m = v->vm->mmu;
 
     tlb_flush_page(v, gla);
     if (gwalk_paging(v)) {
         revalidate_page(v, &m->kernel, gla);
-        if (m->current)
-            revalidate_page(v, m->current, gla);
+        if (m->current && m->stale_count <= STALE_PAGES)
+            note_stale(m, gla >> PAGE_SHIFT);
     }
     bt_map_changed_page(v, gla);
+}
+
+void mmu_enter_user(struct vcpu *v) {
+    struct mmu *m = v->vm->mmu;
+    unsigned n = m->stale_count;
+
+    if (n == 0)
+        return;
+    m->stale_count = 0;
+    if (!m->current || !gwalk_paging(v))
+        return;
+    if (n > STALE_PAGES)
+        revalidate_window(v, m->current, true);
+    else
+        revalidate_pages(v, m->current, m->stale_page, n);
 }
 
 void mmu_protect_code(struct vm *vm, gpa_t gpa) {

@@ -98,6 +98,9 @@ void mmu_cr3_loaded(struct vcpu *v);
 /* CR0.PG/WP/PE, CR4.PSE/PAE/PGE or EFER.NXE changed: everything is dropped, globals too. */
 void mmu_mode_changed(struct vcpu *v);
 void mmu_invlpg(struct vcpu *v, gla_t gla);
+/* CPL 3 code is about to run: does to its window what INVLPG has asked for since it last ran.
+ * Guests invalidate page by page; the host is called once for each run of pages. */
+void mmu_enter_user(struct vcpu *v);
 /* Loads v->pdpte from CR3 (PAE). False: a reserved bit is set, #GP(0) pending. */
 bool mmu_load_pdpte(struct vcpu *v, uint32_t cr3);
 /* The frame at gpa now holds translated code: all caches must forget that it is writable. */

@@ -32,6 +32,8 @@ struct churn {
     uint32_t drops;
 };
 
+enum { STALE_PAGES = 64 };
+
 struct mmu {
     struct vm *vm;
     struct mmu_stats stats;
@@ -47,6 +49,8 @@ struct mmu {
     struct window kernel;
     struct window user[USER_WINDOWS];
     struct window *current; /* the current address space's window for CPL 3, or NULL */
+    uint32_t stale_page[STALE_PAGES]; /* pages of `current` to look at before CPL 3 runs again */
+    unsigned stale_count;             /* more than STALE_PAGES: all of them */
     struct churn churn[CHURN_SLOTS];
     unsigned budget;    /* mappings all windows together may take */
     uint64_t use_clock; /* counts CR3 loads and ticks, for LRU */

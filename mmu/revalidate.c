@@ -177,8 +177,9 @@ void revalidate_window(struct vcpu *v, struct window *w, bool all) {
                  (unsigned)(m->stats.dropped_pages - dropped));
 }
 
-void revalidate_page(struct vcpu *v, struct window *w, gla_t gla) {
-    struct mmu *m = v->vm->mmu;
+static void look_at_page(struct vcpu *v, struct batch *b, gla_t gla) {
+    struct mmu *m = b->m;
+    struct window *w = b->w;
     uint32_t page = gla >> PAGE_SHIFT;
     const struct region *r = shadow_region(&m->shadow, w, page);
     if (!r)
@@ -191,6 +192,7 @@ void revalidate_page(struct vcpu *v, struct window *w, gla_t gla) {
     if (shadow_half_empty(r, half))
         return;
     if (!pde_holds(v, gla, r->pde[half])) {
+        batch_flush(b);
         window_drop(m, w, region_page + first * HALF_PAGES, (last - first + 1) * HALF_PAGES);
         return;
     }
@@ -199,12 +201,26 @@ void revalidate_page(struct vcpu *v, struct window *w, gla_t gla) {
     if (!entry || (r->pde[half] & SE_LARGE))
         return;
     if (!table) {
+        batch_flush(b);
         window_drop(m, w, page, 1);
         return;
     }
-    struct batch b = {.m = m, .w = w};
-    check_page(v, &b, page, entry, table_entry(v, table, page % HALF_PAGES));
-    if (b.what == DROP)
+    check_page(v, b, page, entry, table_entry(v, table, page % HALF_PAGES));
+    if (b->what == DROP)
         window_note_churn(m, w, page);
+}
+
+void revalidate_page(struct vcpu *v, struct window *w, gla_t gla) {
+    struct batch b = {.m = v->vm->mmu, .w = w};
+
+    look_at_page(v, &b, gla);
+    batch_flush(&b);
+}
+
+void revalidate_pages(struct vcpu *v, struct window *w, const uint32_t *pages, unsigned n) {
+    struct batch b = {.m = v->vm->mmu, .w = w};
+
+    for (unsigned i = 0; i < n; i++)
+        look_at_page(v, &b, pages[i] << PAGE_SHIFT);
     batch_flush(&b);
 }

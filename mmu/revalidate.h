@@ -14,6 +14,8 @@
 void revalidate_window(struct vcpu *v, struct window *w, bool all);
 /* The page at gla, and with it the rest of its large page. */
 void revalidate_page(struct vcpu *v, struct window *w, gla_t gla);
+/* The same for n pages, neighbours together. */
+void revalidate_pages(struct vcpu *v, struct window *w, const uint32_t *pages, unsigned n);
 
 /* Does a guest entry still give what a shadow entry or region pde relies on? */
 bool revalidate_holds(const struct vcpu *v, uint64_t guest, uint32_t relied);

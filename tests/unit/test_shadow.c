@@ -146,7 +146,8 @@ static void check_window(struct window *w, bool visible) {
             }
             const struct legal *l = w->user ? &model.user[s][i] : &model.super[s][i];
             bool no_user = !w->user && rig.vm.mmu->many_cr3;
-            if (visible && followed(i) && !is_legal(l, host & PAGE_MASK, write, no_user)) {
+            bool stale = w == rig.vm.mmu->current && rig.vm.mmu->stale_count;
+            if (visible && !stale && followed(i) && !is_legal(l, host & PAGE_MASK, write, no_user)) {
                 fail_msg("page %05x of the %s window shows %08x, which no tables since its "
                          "invalidation said",
                          page, w->user ? "user" : "kernel", host);
@@ -295,6 +296,8 @@ static bool window_allows(const struct window *w, gla_t gla, bool write) {
 
 /* An access of translated code through the view's window, as the translator carries it out. */
 static void direct_access(gla_t gla, bool write) {
+    if (rig.v->cpl == 3)
+        mmu_enter_user(rig.v); /* as the run loop does */
     bool user = vcpu_user(rig.v);
     if (!mmu_view_direct(rig.v, user)) {
         checked_access(gla, write, user);
