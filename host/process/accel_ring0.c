@@ -242,11 +242,11 @@ int accel_ring0_run(const struct options *o, char message[OPTIONS_MESSAGE]) {
     if (options_fd < 0)
         return -1;
     char *modules = module_list(o, options_fd);
-    if (modules == NULL || pipe(messages) != 0)
+    pid_t child = modules != NULL && pipe(messages) == 0 ? fork() : -1;
+    if (child < 0) {
+        free(modules);
         return fail(message, "start");
-    pid_t child = fork();
-    if (child < 0)
-        return fail(message, "start");
+    }
     if (child == 0) {
         close(messages[0]);
         become_machine(o, vmm, modules, messages[1]);

@@ -58,7 +58,6 @@ static void put_number(struct sink *s, const struct spec *f, uint64_t value, uns
         if (negative)
             put(s, '-');
         pad(s, '0', sizeof text - at + negative, f->width);
-        negative = false;
         struct spec bare = {.left = false};
         put_field(s, &bare, text + at, sizeof text - at);
         return;
@@ -133,23 +132,23 @@ static void convert(struct sink *s, struct spec *f, char how, va_list *ap) {
     }
 }
 
-size_t format_text(char *out, size_t size, const char *fmt, va_list arguments) {
+size_t format_text(char *out, size_t size, const char *fmt, va_list ap) {
     struct sink s = {out, size, 0};
-    va_list ap;
+    va_list rest; /* a parameter of this type has no address to pass on */
 
-    va_copy(ap, arguments);
+    va_copy(rest, ap);
     for (const char *p = fmt; *p; p++) {
         if (*p != '%') {
             put(&s, *p);
             continue;
         }
         struct spec f = {.left = false};
-        p = read_spec(p + 1, &f, &ap);
+        p = read_spec(p + 1, &f, &rest);
         if (!*p)
             break;
-        convert(&s, &f, *p, &ap);
+        convert(&s, &f, *p, &rest);
     }
-    va_end(ap);
+    va_end(rest);
     out[s.used] = '\0';
     return s.used;
 }

@@ -23,8 +23,8 @@ bool serial_interrupt(void);
 /* True once after input has come in. */
 bool serial_news(void);
 
-/* Ring 0: writes n bytes and waits until they are out, after what the guest has written. A port
+/* Ring 0: writes to port n and waits until they are out, after what the guest has written. A port
  * that takes nothing is given up. */
-void serial_write(unsigned port, const char *text, size_t n);
+void serial_write(unsigned n, const char *text, size_t length);
 
 #endif
