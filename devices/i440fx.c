@@ -49,3 +49,8 @@ void i440fx_reset(struct i440fx *h) {
     apply_pam(h);
     h->pci.config[SMRAM] = 0x02;
 }
+
+void i440fx_identify(struct i440fx *h, uint16_t vendor, uint16_t device) {
+    pci_put16(h->pci.config, PCI_SUBSYSTEM_VENDOR, vendor);
+    pci_put16(h->pci.config, PCI_SUBSYSTEM_ID, device);
+}

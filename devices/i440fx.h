@@ -20,5 +20,7 @@ struct i440fx {
 bool i440fx_create(struct i440fx *h, struct pci_bus *bus);
 /* Without a ROM: as firmware leaves it, everything is RAM. */
 void i440fx_reset(struct i440fx *h);
+/* Subsystem identity of the board. */
+void i440fx_identify(struct i440fx *h, uint16_t vendor, uint16_t device);
 
 #endif

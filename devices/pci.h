@@ -18,19 +18,21 @@
 #define PCI_FUNCTIONS      32u
 
 /* Configuration space header, section 6.1. */
-#define PCI_VENDOR       0x00u
-#define PCI_DEVICE       0x02u
-#define PCI_COMMAND      0x04u
-#define PCI_STATUS       0x06u
-#define PCI_REVISION     0x08u
-#define PCI_CLASS        0x09u /* programming interface, subclass, class */
-#define PCI_HEADER       0x0eu
-#define PCI_IRQ_LINE     0x3cu
-#define PCI_IRQ_PIN      0x3du
-#define PCI_MULTI        0x80u /* in PCI_HEADER: other functions exist */
-#define PCI_COMMAND_IO   0x0001u
-#define PCI_COMMAND_MEM  0x0002u
-#define PCI_COMMAND_MSTR 0x0004u
+#define PCI_VENDOR           0x00u
+#define PCI_DEVICE           0x02u
+#define PCI_COMMAND          0x04u
+#define PCI_STATUS           0x06u
+#define PCI_REVISION         0x08u
+#define PCI_CLASS            0x09u /* programming interface, subclass, class */
+#define PCI_HEADER           0x0eu
+#define PCI_SUBSYSTEM_VENDOR 0x2cu
+#define PCI_SUBSYSTEM_ID     0x2eu
+#define PCI_IRQ_LINE         0x3cu
+#define PCI_IRQ_PIN          0x3du
+#define PCI_MULTI            0x80u /* in PCI_HEADER: other functions exist */
+#define PCI_COMMAND_IO       0x0001u
+#define PCI_COMMAND_MEM      0x0002u
+#define PCI_COMMAND_MSTR     0x0004u
 
 struct pci_function {
     unsigned devfn;

@@ -62,6 +62,10 @@ bool piix3_create(struct piix3 *p, struct vm *vm, struct pci_bus *bus, struct pi
     return pci_attach(bus, &p->pci);
 }
 
+struct irq_line piix3_isa_input(struct piix3 *p, unsigned irq) {
+    return irq_or_input(&p->isa[irq], 4); /* 0-3 are the PIRQs */
+}
+
 void piix3_reset(struct piix3 *p, struct pic *pic) {
     pci_put16(p->pci.config, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEM | PCI_COMMAND_MSTR);
     pci_put16(p->pci.config, PCI_STATUS, 0x0200); /* medium DEVSEL# */

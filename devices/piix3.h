@@ -23,4 +23,7 @@ bool piix3_create(struct piix3 *p, struct vm *vm, struct pci_bus *bus, struct pi
  * level-triggered. */
 void piix3_reset(struct piix3 *p, struct pic *pic);
 
+/* ISA interrupt 14 or 15 for an on-board device, beside the PIRQs routed there. */
+struct irq_line piix3_isa_input(struct piix3 *p, unsigned irq);
+
 #endif

@@ -271,3 +271,10 @@ void rtc_reset(struct rtc *r) {
     update_line(r);
     schedule(r);
 }
+
+/* Nibbles: 1 floppy, 2 hard disk, 3 CD. */
+void rtc_set_boot_order(struct rtc *r) {
+    r->cmos[0x3d] = 0x32;
+    r->cmos[0x38] = 0x10;
+    r->cmos[0x39] = 0x55; /* disks 0-3: translation by LBA */
+}

@@ -35,5 +35,7 @@ bool rtc_create(struct rtc *r, struct bus *bus, struct vclock *clock, struct pic
                 uint64_t ram_bytes);
 /* The reset pin: interrupts off; time and memory stay. */
 void rtc_reset(struct rtc *r);
+/* What PC firmware keeps about boot devices: hard disk, then CD, then floppy; LBA disks. */
+void rtc_set_boot_order(struct rtc *r);
 
 #endif

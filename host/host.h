@@ -100,6 +100,17 @@ bool host_chr_write(unsigned channel, const uint8_t *data, size_t n);
 /* Reads up to n bytes that have come in; returns how many. Never waits. */
 size_t host_chr_read(unsigned channel, uint8_t *data, size_t n);
 
+/* -- disks, numbered by the host's options ------------------------------------------------------ */
+
+/* Size of a disk in sectors of 512 bytes; 0: there is no such disk. */
+uint64_t host_blk_sectors(unsigned disk);
+/* Reads or writes `sectors` sectors from sector `first`. False: beyond the end, read-only, or the
+ * host's medium failed; buf or the disk may have changed in part. */
+bool host_blk_read(unsigned disk, uint64_t first, void *buf, uint32_t sectors);
+bool host_blk_write(unsigned disk, uint64_t first, const void *buf, uint32_t sectors);
+/* Makes what was written survive a crash of the host. False: it may not. */
+bool host_blk_flush(unsigned disk);
+
 /* -- words to the user ------------------------------------------------------------------------ */
 
 enum host_log {

@@ -9,8 +9,10 @@
 #include "bt/bt.h"
 #include "devices/acpi_tables.h"
 #include "devices/dma8237.h"
+#include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
+#include "devices/ide.h"
 #include "devices/pci.h"
 #include "devices/pic.h"
 #include "devices/piix3.h"
@@ -19,6 +21,7 @@
 #include "devices/rtc.h"
 #include "devices/sysport.h"
 #include "devices/uart.h"
+#include "devices/vga.h"
 #include "host/host.h"
 #include "vmm/a20.h"
 #include "vmm/bus.h"
@@ -46,6 +49,10 @@ struct board {
     struct a20_gate a20;
     struct firmware firmware;
     bool has_rom;
+    bool has_ide;
+    struct fw_cfg fw_cfg;
+    struct ide ide;
+    struct vga vga;
     bool in_run_loop;                  /* it called us and will look at the INTR line itself */
     uint8_t tables[ACPI_TABLES_BYTES]; /* where the firmware tables are put together */
 };
@@ -78,6 +85,29 @@ static bool create_pci(struct board *b, struct vm *vm) {
            piix4_pm_create(&b->pm, vm, &b->pci, &b->clock, pic_input(&b->pic, PM_SCI_IRQ));
 }
 
+/* The IDE function is there when a disk is. */
+static bool create_ide(struct board *b, struct vm *vm) {
+    for (unsigned i = 0; i < IDE_DISKS; i++)
+        b->has_ide |= host_blk_sectors(i) > 0;
+    return !b->has_ide || ide_create(&b->ide, vm, &b->pci, piix3_isa_input(&b->piix3, 14),
+                                     piix3_isa_input(&b->piix3, 15));
+}
+
+/* The boot ROM and what it finds the machine by. */
+static bool create_firmware(struct board *b, struct vm *vm, const struct board_config *config) {
+    if (!config->rom)
+        return true;
+    b->has_rom = true;
+    b->i440fx.route = firmware_route;
+    b->i440fx.route_chip = &b->firmware;
+    i440fx_identify(&b->i440fx, 0x1af4, 0x1100); /* how SeaBIOS knows that there is fw_cfg */
+    rtc_set_boot_order(&b->rtc);
+    firmware_create(&b->firmware, vm, config->rom, config->rom_bytes);
+    return fw_cfg_create(&b->fw_cfg, vm->bus, config->serial_console) &&
+           (!config->vga_rom ||
+            fw_cfg_add(&b->fw_cfg, "vgaroms/vgabios.bin", config->vga_rom, config->vga_rom_bytes));
+}
+
 /* What firmware would have put into memory. */
 static void put_tables(struct vm *vm) {
     struct board *b = vm->board;
@@ -95,9 +125,6 @@ bool board_create(struct vm *vm, const struct board_config *config) {
     vm->board = b;
     b->serial_mask = config->serial_mask;
     b->a20 = (struct a20_gate){.open = true, .mem = &vm->mem};
-    b->has_rom = config->rom != NULL;
-    if (b->has_rom && !firmware_create(&b->firmware, vm, config->rom, config->rom_bytes))
-        return false;
     clock_create(&b->clock);
     struct irq_line intr = {.set = set_intr, .chip = vm};
     bool ok = pic_create(&b->pic, vm->bus, intr) &&
@@ -106,13 +133,10 @@ bool board_create(struct vm *vm, const struct board_config *config) {
               sysport_create(&b->sysport, vm, &b->clock, &b->pit, &b->a20, config->debugcon) &&
               dma8237_create(&b->dma, vm->bus) &&
               i8042_create(&b->i8042, vm, pic_input(&b->pic, 1), pic_input(&b->pic, 12), &b->a20) &&
-              create_pci(b, vm) && create_serial(b, vm->bus);
+              create_pci(b, vm) && create_serial(b, vm->bus) && create_ide(b, vm) &&
+              vga_create(&b->vga, vm->bus, &b->clock) && create_firmware(b, vm, config);
     if (!ok)
         host_panic("board: two devices claim one port");
-    if (b->has_rom) {
-        b->i440fx.route = firmware_route;
-        b->i440fx.route_chip = &b->firmware;
-    }
     return true;
 }
 
@@ -132,7 +156,12 @@ void board_reset(struct vm *vm) {
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         if (b->serial_mask & 1u << i)
             uart_reset(&b->uart[i]);
-    if (!b->has_rom)
+    vga_reset(&b->vga);
+    if (b->has_ide)
+        ide_reset(&b->ide);
+    if (b->has_rom)
+        fw_cfg_reset(&b->fw_cfg);
+    else
         put_tables(vm);
 }
 
@@ -144,6 +173,10 @@ void board_service(struct vm *vm) {
             uart_poll(&b->uart[i]);
     clock_run(&b->clock);
     b->in_run_loop = false;
+}
+
+const struct vga *board_vga(const struct vm *vm) {
+    return &vm->board->vga;
 }
 
 uint8_t board_intr_ack(struct vm *vm) {

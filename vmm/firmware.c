@@ -67,12 +67,11 @@ void firmware_route(void *firmware, unsigned segment, bool reads_dram, bool writ
     f->writes_dram[segment] = writes_dram;
 }
 
-bool firmware_create(struct firmware *f, struct vm *vm, const uint8_t *rom, uint32_t rom_bytes) {
+void firmware_create(struct firmware *f, struct vm *vm, const uint8_t *rom, uint32_t rom_bytes) {
     gpa_t top = FOUR_GIB - rom_bytes;
-    *f = (struct firmware){.vm = vm, .rom = rom, .rom_bytes = rom_bytes};
-    f->dram = host_alloc(AREA_END - AREA);
-    if (!f->dram)
-        return false;
+    f->vm = vm;
+    f->rom = rom;
+    f->rom_bytes = rom_bytes;
     if (rom_bytes < FIRMWARE_ROM_MIN || rom_bytes > FIRMWARE_ROM_MAX || vm->mem.span < FOUR_GIB)
         host_panic("firmware: a ROM of %u bytes", rom_bytes);
     memcpy(vm->mem.ram + top, rom, rom_bytes);
@@ -83,5 +82,4 @@ bool firmware_create(struct firmware *f, struct vm *vm, const uint8_t *rom, uint
         read_bus(f, segment_gpa(i), vm->mem.ram + segment_gpa(i), segment_bytes(i));
         memmap_set_kind(&vm->mem, segment_gpa(i), segment_bytes(i), MEM_ROM);
     }
-    return true;
 }

@@ -22,6 +22,7 @@ struct vm;
 
 enum {
     FIRMWARE_SEGMENTS = 13,
+    FIRMWARE_AREA = 0x40000,
     FIRMWARE_ROM_MIN = 0x10000,
     FIRMWARE_ROM_MAX = 0x1000000,
 };
@@ -30,14 +31,13 @@ struct firmware {
     struct vm *vm;
     const uint8_t *rom;
     uint32_t rom_bytes;
-    uint8_t *dram; /* what segments that show the ROM have behind it */
     bool reads_dram[FIRMWARE_SEGMENTS], writes_dram[FIRMWARE_SEGMENTS];
+    uint8_t dram[FIRMWARE_AREA]; /* what segments that show the ROM have behind it */
 };
 
 /* Shows rom (rom_bytes: a multiple of 64 KiB from FIRMWARE_ROM_MIN to FIRMWARE_ROM_MAX; it must
- * live as long as the VM) below 4 GiB and below 1 MiB. vm->mem must span 4 GiB. False: no host
- * memory. */
-bool firmware_create(struct firmware *f, struct vm *vm, const uint8_t *rom, uint32_t rom_bytes);
+ * live as long as the VM) below 4 GiB and below 1 MiB. vm->mem must span 4 GiB. */
+void firmware_create(struct firmware *f, struct vm *vm, const uint8_t *rom, uint32_t rom_bytes);
 
 /* Routes a segment: 0-11 the 16 KiB ones from C0000h, 12 the one at F0000h. */
 void firmware_route(void *firmware, unsigned segment, bool reads_dram, bool writes_dram);

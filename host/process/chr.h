@@ -53,5 +53,8 @@ bool chr_service(void);
 unsigned chr_poll_set(struct pollfd *fds);
 /* What Ctrl-A X does; called from chr_service. Set by main. */
 extern void (*chr_on_quit)(void);
+/* Whose screen Ctrl-A S shows. Set by main. */
+struct vm;
+extern const struct vm *chr_machine;
 
 #endif

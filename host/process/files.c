@@ -94,12 +94,29 @@ static bool read_module(char *element, struct load_module *m, char message[OPTIO
     return read;
 }
 
+/* The VGA BIOS of the package that the firmware came in stands beside it; it may be missing. */
+static bool read_vga_bios(const char *bios, struct load_blob *blob, char message[OPTIONS_MESSAGE]) {
+    static const char name[] = "vgabios-isavga.bin";
+    const char *slash = strrchr(bios, '/');
+    size_t folder = slash ? (size_t)(slash - bios) + 1 : 0;
+    char *path = malloc(folder + sizeof name);
+    if (path == NULL) {
+        snprintf(message, OPTIONS_MESSAGE, "-bios: %s", strerror(errno));
+        return false;
+    }
+    memcpy(path, bios, folder);
+    memcpy(path + folder, name, sizeof name);
+    bool read = access(path, F_OK) != 0 || files_read_one("-bios", path, blob, message);
+    free(path);
+    return read;
+}
+
 static bool read_bios(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]) {
     if (!files_read_one("-bios", o->bios, &f->bios, message))
         return false;
     if (f->bios.size >= FIRMWARE_ROM_MIN && f->bios.size <= FIRMWARE_ROM_MAX &&
         f->bios.size % FIRMWARE_ROM_MIN == 0)
-        return true;
+        return read_vga_bios(o->bios, &f->vga_bios, message);
     snprintf(message, OPTIONS_MESSAGE, "-bios: '%.150s' is not a ROM of 64K, 128K, ... 16M",
              o->bios);
     return false;

@@ -13,7 +13,7 @@ enum { FILES_MODULES_MAX = 64 };
 
 /* Everything load_kernel wants, read into memory that lives until exit. */
 struct files {
-    struct load_blob bios;
+    struct load_blob bios, vga_bios; /* size 0: none */
     struct load_request request;
     struct load_module modules[FILES_MODULES_MAX];
     char *list; /* -initrd's value, cut up; the modules' args point into it */

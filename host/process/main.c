@@ -14,6 +14,7 @@
 #include "bt/bt.h"
 #include "host/host.h"
 #include "host/process/accel_ring0.h"
+#include "host/process/blk.h"
 #include "host/process/chr.h"
 #include "host/process/clock.h"
 #include "host/process/files.h"
@@ -25,6 +26,7 @@
 #include "host/process/report.h"
 #include "host/process/rt_signals.h"
 #include "host/process/sandbox.h"
+#include "host/process/screen.h"
 #include "host/process/symbols.h"
 #include "host/process/terminal.h"
 #include "host/process/text.h"
@@ -89,7 +91,8 @@ static void set_up(const struct options *o, struct files *files) {
     char message[OPTIONS_MESSAGE];
     if (!files_read(o, files, message) || !symbols_open(o, &files->request.kernel, message) ||
         !log_open(o, message) || !chr_open(CHR_SERIAL, "serial", &o->serial, message) ||
-        !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message))
+        !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message) || !blk_open(o, message) ||
+        !screen_open(o, message))
         refuse("%s", message);
     if (!clock_setup())
         refuse("the host has no timer left for this process (ulimit -i)");
@@ -97,6 +100,9 @@ static void set_up(const struct options *o, struct files *files) {
         refuse("too few memory mappings allowed: raise the host's vm.max_map_count to 65530");
     struct board_config board = {.rom = files->bios.data,
                                  .rom_bytes = (uint32_t)files->bios.size,
+                                 .vga_rom = files->vga_bios.data,
+                                 .vga_rom_bytes = (uint32_t)files->vga_bios.size,
+                                 .serial_console = o->nographic,
                                  .serial_mask = 1u << CHR_SERIAL,
                                  .debugcon = o->debugcon.kind == CHR_NULL ? -1 : (int)CHR_DEBUGCON};
     if (!vm_create(&machine, o->ram_bytes, CACHE_BYTES, &board))
@@ -185,6 +191,7 @@ int main(int argc, char **argv) {
 
     rt_signals_install(&machine);
     quit_install(&machine);
+    chr_machine = &machine;
     if (o.panic_on_signal)
         panic_on_signal();
     if (o.serial.kind == CHR_STDIO || o.serial.kind == CHR_MON_STDIO ||
@@ -197,6 +204,7 @@ int main(int argc, char **argv) {
     live(&o, &files);
 
     chr_finish();
+    screen_finish(&machine);
     log_flush();
     terminal_restore();
     if (o.stats)

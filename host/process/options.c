@@ -13,7 +13,8 @@
 
 #include "host/host.h"
 
-#define MIB (1ull << 20)
+#define MIB          (1ull << 20)
+#define OPTIONS_BIOS "/usr/share/seabios/bios-256k.bin" /* Debian's package seabios */
 
 enum { RAM_MIN_MIB = 4, RAM_DEFAULT_MIB = 128, RAM_MAX_MIB = 3584 };
 
@@ -22,7 +23,7 @@ const char options_version[] = "ringone 0.1\n";
 struct parse {
     struct options *o;
     char *message;
-    bool nographic, serial_given, help, version;
+    bool serial_given, help, version, snapshot;
 };
 
 static bool bad(struct parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -77,6 +78,91 @@ static bool take_bios(struct parse *p, const char *arg) {
     return true;
 }
 
+static bool add_disk(struct parse *p, unsigned number, const struct disk_option *d) {
+    if (p->o->disk[number].path != NULL)
+        return bad(p, "-%s: disk %u is given twice", d->option, number);
+    p->o->disk[number] = *d;
+    return true;
+}
+
+static bool take_hda(struct parse *p, const char *arg) {
+    return add_disk(p, 0, &(struct disk_option){.option = "hda", .path = arg});
+}
+
+static bool take_hdb(struct parse *p, const char *arg) {
+    return add_disk(p, 1, &(struct disk_option){.option = "hdb", .path = arg});
+}
+
+static bool take_hdc(struct parse *p, const char *arg) {
+    return add_disk(p, 2, &(struct disk_option){.option = "hdc", .path = arg});
+}
+
+static bool take_hdd(struct parse *p, const char *arg) {
+    return add_disk(p, 3, &(struct disk_option){.option = "hdd", .path = arg});
+}
+
+/* One KEY=VALUE of -drive. index: where the disk goes. */
+static bool take_drive_part(struct parse *p, char *part, struct disk_option *d, unsigned *index) {
+    char *value = strchr(part, '=');
+    if (value == NULL)
+        return bad(p, "-drive: '%.100s' is not of the form KEY=VALUE", part);
+    *value++ = '\0';
+    if (strcmp(part, "file") == 0) {
+        d->path = value;
+        return true;
+    }
+    if (strcmp(part, "index") == 0 && value[0] >= '0' && value[0] < '0' + OPTIONS_DISKS &&
+        value[1] == '\0') {
+        *index = (unsigned)(value[0] - '0');
+        return true;
+    }
+    bool on = strcmp(value, "on") == 0;
+    if (strcmp(part, "readonly") == 0 && (on || strcmp(value, "off") == 0)) {
+        d->read_only = on;
+        return true;
+    }
+    if (strcmp(part, "snapshot") == 0 && (on || strcmp(value, "off") == 0)) {
+        d->snapshot = on;
+        return true;
+    }
+    if ((strcmp(part, "format") == 0 && strcmp(value, "raw") == 0) ||
+        (strcmp(part, "if") == 0 && strcmp(value, "ide") == 0) ||
+        (strcmp(part, "media") == 0 && strcmp(value, "disk") == 0))
+        return true;
+    return bad(p,
+               "-drive: '%.50s=%.50s' is not one of file=, format=raw, if=ide, media=disk, "
+               "index=0 to 3, readonly=on|off, snapshot=on|off",
+               part, value);
+}
+
+static bool take_drive(struct parse *p, const char *arg) {
+    struct disk_option d = {.option = "drive"};
+    unsigned index = OPTIONS_DISKS;
+    char *parts = strdup(arg), *rest = parts, *part; /* kept: the path points into it */
+    while ((part = strsep(&rest, ",")) != NULL)
+        if (!take_drive_part(p, part, &d, &index))
+            return false;
+    if (d.path == NULL || d.path[0] == '\0')
+        return bad(p, "-drive: file=PATH is missing");
+    for (unsigned i = 0; index == OPTIONS_DISKS && i < OPTIONS_DISKS; i++)
+        if (p->o->disk[i].path == NULL)
+            index = i;
+    if (index == OPTIONS_DISKS)
+        return bad(p, "-drive: more than %d disks", OPTIONS_DISKS);
+    return add_disk(p, index, &d);
+}
+
+static bool take_snapshot(struct parse *p, const char *arg) {
+    (void)arg;
+    p->snapshot = true;
+    return true;
+}
+
+static bool take_screendump(struct parse *p, const char *arg) {
+    p->o->screendump = arg;
+    return true;
+}
+
 static bool take_initrd(struct parse *p, const char *arg) {
     p->o->initrd = arg;
     return true;
@@ -121,7 +207,7 @@ static bool take_debugcon(struct parse *p, const char *arg) {
 
 static bool take_nographic(struct parse *p, const char *arg) {
     (void)arg;
-    p->nographic = true;
+    p->o->nographic = true;
     return true;
 }
 
@@ -217,14 +303,21 @@ static const struct row {
     bool (*take)(struct parse *p, const char *arg);
 } rows[] = {
     {"kernel", "FILE", "kernel to boot: Linux bzImage or Multiboot", take_kernel},
-    {"bios", "FILE", "firmware to start instead of a kernel (SeaBIOS)", take_bios},
     {"initrd", "FILE", "initial RAM disk; Multiboot modules: \"FILE ARGS,FILE ARGS\"", take_initrd},
     {"append", "TEXT", "kernel command line", take_append},
+    {"hda", "FILE", "raw disk image to boot; -hdb, -hdc, -hdd, -drive likewise", take_hda},
+    {"hdb", "FILE", NULL, take_hdb},
+    {"hdc", "FILE", NULL, take_hdc},
+    {"hdd", "FILE", NULL, take_hdd},
+    {"drive", "LIST", NULL, take_drive},
+    {"snapshot", NULL, "leave disk images as they are", take_snapshot},
+    {"bios", "FILE", "firmware for that (" OPTIONS_BIOS ")", take_bios},
     {"m", "SIZE", "guest memory, 4M to 3584M; without K, M or G in MiB (128)", take_memory},
     {"nographic", NULL, "serial port on this terminal (the default); Ctrl-A H: keys",
      take_nographic},
     {"serial", "DEV", "serial port: stdio, mon:stdio, file:PATH, pty, null", take_serial},
     {"debugcon", "DEV", "debug console at ports E9h and 402h, likewise (null)", take_debugcon},
+    {"screendump-text", "FILE", "write the VGA text screen there at exit", take_screendump},
     {"no-reboot", NULL, "exit when the guest restarts", take_no_reboot},
     {"accel", "NAME", "how to run: process, or ring0 in an emulated PC", take_accel},
     {"sandbox", "on|off", "forbid system calls that a running guest does not need (on)",
@@ -234,8 +327,8 @@ static const struct row {
     {"D", "FILE", "write the trace to FILE (standard error)", take_log_path},
     {"dfilter", "LIST", "trace START+LENGTH,START..LAST,SYMBOL,... only", take_log_filter},
     {"symbols", "FILE", "guest kernel's names for the trace: System.map or ELF", take_symbols},
-    {"version", NULL, "print the version", take_version},
-    {"help", NULL, "print this text", take_help},
+    {"version", NULL, NULL, take_version},
+    {"help", NULL, "print this text; -version: the version", take_help},
     {"h", NULL, NULL, take_help},
 };
 
@@ -243,8 +336,8 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 void options_help(char *text, size_t size) {
     size_t n = (size_t)snprintf(text, size,
-                                "Usage: ringone -kernel FILE [option]...\n"
-                                "Runs a 32-bit x86 operating system in a virtual machine.\n\n");
+                                "Usage: ringone -kernel FILE | -hda FILE [option]...\n"
+                                "Runs a 32-bit x86 operating system in a virtual machine.\n");
     for (size_t i = 0; i < ROWS && n < size; i++) {
         if (rows[i].help == NULL)
             continue;
@@ -255,8 +348,7 @@ void options_help(char *text, size_t size) {
     }
     if (n < size)
         snprintf(text + n, size - n,
-                 "\nExample: ringone -m 256 -kernel vmlinuz -initrd initrd.gz \\\n"
-                 "                 -append console=ttyS0\n");
+                 "Example: ringone -kernel vmlinuz -initrd initrd.gz -append console=ttyS0\n");
 }
 
 static bool is_stdio(const struct chr_option *c) {
@@ -266,14 +358,21 @@ static bool is_stdio(const struct chr_option *c) {
 /* What no single option can check. */
 static bool check_whole(struct parse *p) {
     struct options *o = p->o;
-    if (!p->serial_given && !p->nographic && is_stdio(&o->debugcon))
+    if (!p->serial_given && !o->nographic && is_stdio(&o->debugcon))
         o->serial = (struct chr_option){CHR_NULL, NULL};
     if (is_stdio(&o->serial) && is_stdio(&o->debugcon))
         return bad(p, "-debugcon: standard input and output are the serial port's already");
     if (o->kernel != NULL && o->bios != NULL)
         return bad(p, "-bios: firmware does not load a -kernel; give one of them");
+    bool disk = false;
+    for (unsigned i = 0; i < OPTIONS_DISKS; i++) {
+        disk |= o->disk[i].path != NULL;
+        o->disk[i].snapshot |= p->snapshot;
+    }
+    if (o->kernel == NULL && o->bios == NULL && !disk)
+        return bad(p, "-kernel, -hda or -bios FILE is missing; ringone -help lists the options");
     if (o->kernel == NULL && o->bios == NULL)
-        return bad(p, "-kernel FILE or -bios FILE is missing; ringone -help lists the options");
+        o->bios = OPTIONS_BIOS;
     return true;
 }
 

@@ -16,10 +16,23 @@ struct chr_option {
     const char *path; /* CHR_FILE only */
 };
 
+enum { OPTIONS_DISKS = 4 };
+
+/* A raw disk image. */
+struct disk_option {
+    const char *option; /* which option gave it */
+    const char *path;   /* NULL: no disk */
+    bool read_only;
+    bool snapshot; /* the file stays as it is */
+};
+
 struct options {
     uint64_t ram_bytes;
     const char *kernel; /* NULL: the firmware boots */
     const char *bios;   /* NULL: none */
+    struct disk_option disk[OPTIONS_DISKS];
+    const char *screendump; /* file for the text screen at exit, or NULL */
+    bool nographic;
     const char *initrd; /* NULL, or as given: FILE, or Multiboot's FILE ARGUMENTS,... */
     const char *append;
     struct chr_option serial, debugcon;

@@ -9,9 +9,11 @@
 #include "host/host.h"
 #include "host/process/panic.h"
 #include "host/process/rt_syscall.h"
+#include "host/process/screen.h"
 
 struct chr chr_channels[CHR_CHANNELS] = {{.in_fd = -1, .out_fd = -1}, {.in_fd = -1, .out_fd = -1}};
 void (*chr_on_quit)(void);
+const struct vm *chr_machine;
 
 enum { CTRL_A = 1, CHUNK = 512 };
 
@@ -76,9 +78,26 @@ static void put(struct chr *c, uint8_t byte) {
 
 static void show_keys(struct chr *c) {
     static const char text[] = "\r\nCtrl-A H  this list\r\n"
+                               "Ctrl-A S  show the VGA text screen\r\n"
                                "Ctrl-A X  quit ringone\r\n"
                                "Ctrl-A A  send Ctrl-A to the guest\r\n";
     host_chr_write((unsigned)(c - chr_channels), (const uint8_t *)text, sizeof text - 1);
+}
+
+static void show_screen(struct chr *c) {
+    unsigned channel = (unsigned)(c - chr_channels);
+    char row[SCREEN_ROW_BYTES];
+    size_t n;
+    unsigned i = 0;
+    for (; (n = screen_row(chr_machine, i, row)) != SCREEN_NO_ROW; i++) {
+        host_chr_write(channel, (const uint8_t *)"\r\n", 2);
+        host_chr_write(channel, (const uint8_t *)row, n);
+    }
+    static const char none[] = "\r\nThe screen is not in a text mode.\r\n";
+    if (i == 0)
+        host_chr_write(channel, (const uint8_t *)none, sizeof none - 1);
+    else
+        host_chr_write(channel, (const uint8_t *)"\r\n", 2);
 }
 
 /* One byte from the user: ours after Ctrl-A, else the guest's. */
@@ -94,6 +113,8 @@ static void take(struct chr *c, uint8_t byte) {
         c->prefix_seen = false;
         if (byte == 'x' || byte == 'X')
             chr_on_quit();
+        else if (byte == 's' || byte == 'S')
+            show_screen(c);
         else if (byte == 'h' || byte == 'H' || byte == '?')
             show_keys(c);
         else if (byte == 'a' || byte == 'A' || byte == CTRL_A)

@@ -11,6 +11,8 @@ packages=(
     apt dpkg dpkg-dev debian-archive-keyring ca-certificates xz-utils gzip cpio python3
     # tests, bench
     libcmocka-dev nasm qemu-system-x86 util-linux
+    # firmware and boot loader in a virtual machine
+    seabios grub-common grub-pc-bin mtools xorriso
     # check
     clang clang-format clang-tidy libclang-rt-14-dev
 )

@@ -215,6 +215,37 @@ void host_poll(void) {
     host_stub.polls++;
 }
 
+/* -- disks ------------------------------------------------------------------------------------ */
+
+static struct host_stub_blk *blk_at(unsigned disk, uint64_t first, uint32_t sectors) {
+    assert_true(disk < HOST_STUB_DISKS);
+    struct host_stub_blk *b = &host_stub.blk[disk];
+    return b->data && !b->fails && first <= b->sectors && sectors <= b->sectors - first ? b : NULL;
+}
+
+uint64_t host_blk_sectors(unsigned disk) {
+    return disk < HOST_STUB_DISKS ? host_stub.blk[disk].sectors : 0;
+}
+
+bool host_blk_read(unsigned disk, uint64_t first, void *buf, uint32_t sectors) {
+    const struct host_stub_blk *b = blk_at(disk, first, sectors);
+    if (b)
+        memcpy(buf, b->data + first * 512, sectors * 512u);
+    return b != NULL;
+}
+
+bool host_blk_write(unsigned disk, uint64_t first, const void *buf, uint32_t sectors) {
+    struct host_stub_blk *b = blk_at(disk, first, sectors);
+    if (b)
+        memcpy(b->data + first * 512, buf, sectors * 512u);
+    return b != NULL;
+}
+
+bool host_blk_flush(unsigned disk) {
+    host_stub.blk[disk].flushes++;
+    return !host_stub.blk[disk].fails;
+}
+
 /* -- character channels ----------------------------------------------------------------------- */
 
 bool host_chr_write(unsigned channel, const uint8_t *data, size_t n) {

@@ -11,7 +11,12 @@
 
 #include "host/host.h"
 
-enum { HOST_STUB_CHANNELS = 4, HOST_STUB_CHR_BYTES = 4096, HOST_STUB_TSC_HZ = 1000000000 };
+enum {
+    HOST_STUB_CHANNELS = 4,
+    HOST_STUB_DISKS = 4,
+    HOST_STUB_CHR_BYTES = 4096,
+    HOST_STUB_TSC_HZ = 1000000000
+};
 
 struct host_stub_chr {
     uint8_t out[HOST_STUB_CHR_BYTES]; /* what host_chr_write took */
@@ -20,6 +25,14 @@ struct host_stub_chr {
     uint8_t in[HOST_STUB_CHR_BYTES]; /* what host_chr_read will give */
     size_t in_count;
     size_t in_taken;
+};
+
+/* A disk: memory of the test. */
+struct host_stub_blk {
+    uint8_t *data; /* NULL: no disk */
+    uint64_t sectors;
+    bool fails; /* every transfer */
+    unsigned flushes;
 };
 
 struct host_stub {
@@ -32,6 +45,7 @@ struct host_stub {
     unsigned window_refuse; /* refuse map and protect at every n-th of these calls; 0: never */
     unsigned polls;         /* calls of host_poll() */
     struct host_stub_chr chr[HOST_STUB_CHANNELS];
+    struct host_stub_blk blk[HOST_STUB_DISKS];
 };
 
 extern struct host_stub host_stub;

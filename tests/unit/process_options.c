@@ -132,16 +132,38 @@ static void trace_items(void **state) {
     REJECT("-d: '' is not one of in_asm, out_asm, int, mmu, guest_errors, unimp", "-d", "");
 }
 
+static void disks(void **state) {
+    (void)state;
+    assert_int_equal(parse("-hda", "a", "-hdc", "c", NULL), OPTIONS_RUN);
+    assert_string_equal(o.disk[0].path, "a");
+    assert_null(o.disk[1].path);
+    assert_string_equal(o.disk[2].path, "c");
+    assert_non_null(o.bios); /* a disk alone boots by firmware */
+    ACCEPT("-drive", "file=d,format=raw,if=ide,readonly=on");
+    assert_null(o.bios);
+    assert_string_equal(o.disk[0].path, "d");
+    assert_true(o.disk[0].read_only);
+    assert_false(o.disk[0].snapshot);
+    ACCEPT("-hda", "a", "-drive", "file=d", "-drive", "index=3,file=e", "-snapshot");
+    assert_string_equal(o.disk[1].path, "d");
+    assert_string_equal(o.disk[3].path, "e");
+    assert_true(o.disk[0].snapshot && o.disk[1].snapshot && o.disk[3].snapshot);
+    REJECT("-drive: file=PATH is missing", "-drive", "format=raw");
+    REJECT("-drive: 'x' is not of the form KEY=VALUE", "-drive", "x");
+    REJECT("-drive: more than 4 disks", "-hda", "a", "-hdb", "b", "-hdc", "c", "-hdd", "d",
+           "-drive", "file=e");
+}
+
 static void mistakes(void **state) {
     (void)state;
-    REJECT("-kernel FILE or -bios FILE is missing; ringone -help lists the options", "-m", "64");
+    REJECT("-kernel, -hda or -bios FILE is missing; ringone -help lists the options", "-m", "64");
     REJECT("unknown option '-foo'; ringone -help lists the options", "-foo");
     REJECT("unknown option '--smp=2'; ringone -help lists the options", "--smp=2");
     REJECT("'disk.img' is not an option; ringone -help lists the options", "-kernel", "k",
            "disk.img");
     REJECT("-m needs an argument", "-m");
     REJECT("-stats takes no argument", "-stats=yes");
-    REJECT("-accel: 'kvm' is unknown; use process", "-accel", "kvm");
+    REJECT("-accel: 'kvm' is neither process nor ring0", "-accel", "kvm");
     REJECT("-accel: 'ring0' boots from a disk of its own, not from this program; use process",
            "-accel", "ring0");
     REJECT("-sandbox: '1' is neither on nor off", "-sandbox", "1");
@@ -177,15 +199,20 @@ static void help_and_version(void **state) {
         assert_in_range(strlen(line), 1, 80);
         lines++;
     }
-    assert_in_range(lines, 15, 22); /* and two empty ones: a screen of 24 */
+    assert_in_range(lines, 15, 24); /* and two empty ones: a screen of 24 */
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),     cmocka_unit_test(all_options),
-        cmocka_unit_test(memory_sizes), cmocka_unit_test(channels),
-        cmocka_unit_test(trace_items),  cmocka_unit_test(mistakes),
-        cmocka_unit_test(long_words),   cmocka_unit_test(help_and_version),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(all_options),
+        cmocka_unit_test(memory_sizes),
+        cmocka_unit_test(channels),
+        cmocka_unit_test(trace_items),
+        cmocka_unit_test(mistakes),
+        cmocka_unit_test(disks),
+        cmocka_unit_test(long_words),
+        cmocka_unit_test(help_and_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
