@@ -156,9 +156,9 @@ $(UNIT_TESTS): $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 check: deps ## what CI checks: both compilers, format, clang-tidy, headers, freestanding core
 	tests/check/run
 
-bench: deps ## ringone beside QEMU TCG and native (BENCH=--quick for a short run)
+bench: deps ## ringone beside native and QEMU TCG (QUICK=1: under three minutes; BENCH=--help)
 	$(MAKE) all
-	bench/compare.py $(BENCH)
+	bench/run.py $(if $(QUICK),--quick) $(BENCH)
 
 # --- housekeeping -----------------------------------------------------------------------------
 

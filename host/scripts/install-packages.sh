@@ -10,7 +10,7 @@ packages=(
     # decoder, guest images
     apt dpkg dpkg-dev debian-archive-keyring ca-certificates xz-utils gzip cpio python3
     # tests, bench
-    libcmocka-dev nasm qemu-system-x86 util-linux
+    libcmocka-dev nasm qemu-system-x86 util-linux gnuplot-nox bzip2
     # firmware and boot loader in a virtual machine
     seabios grub-common grub-pc-bin mtools xorriso
     # check
