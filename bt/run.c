@@ -87,6 +87,8 @@ static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct b
 
 static void run_translated(struct bt *bt, struct vcpu *v)
 {
+    if (vcpu_user(v))
+        mmu_enter_user(v);
     uint32_t key = key_of(v, false);
     uint8_t shadow = v->shadow;
     /* RF is cleared by the instruction that it lets pass a breakpoint. Where none is enabled no
@@ -117,8 +119,6 @@ static void run_translated(struct bt *bt, struct vcpu *v)
         link_exit(bt, from, slot, b);
     v->exit_slot = 0;
     arm_poll(bt, v);
-    if (vcpu_user(v))
-        mmu_enter_user(v);
     host_set_window(v->window_base[vcpu_user(v)]);
     v->returns_stale = false; /* the stack of translated code starts empty */
     enter_fn enter = (enter_fn)(uintptr_t)(bt->code.rx + bt->thunk_enter);

@@ -72,6 +72,30 @@ struct window *promote_find(struct vcpu *v) {
     return NULL;
 }
 
+/* Gives the current address space a window. False: there is none to be had. */
+static bool promote(struct vcpu *v) {
+    struct mmu *m = v->vm->mmu;
+    struct window *w = find_slot(m);
+    if (!w)
+        return false;
+    w->in_use = true;
+    w->cr3 = key(v);
+    w->used = m->use_clock;
+    m->current = w;
+    m->stats.views_promoted++;
+    window_select(v);
+    if (LOG_ON(LOG_MMU))
+        host_log("mmu: address space cr3 %08x gets a window", v->cr3);
+    return true;
+}
+
+void promote_at_once(struct vcpu *v) {
+    struct mmu *m = v->vm->mmu;
+
+    if (gwalk_paging(v) && m->kernel.host && !m->current)
+        promote(v);
+}
+
 bool mmu_view_tick(struct vcpu *v) {
     struct mmu *m = v->vm->mmu;
     if (!gwalk_paging(v) || !m->kernel.host || m->current)
@@ -91,17 +115,6 @@ bool mmu_view_tick(struct vcpu *v) {
     if (++s->ticks < TICKS_TO_PROMOTE)
         return false;
 
-    struct window *w = find_slot(m);
-    if (!w)
-        return false;
-    w->in_use = true;
-    w->cr3 = key(v);
-    w->used = m->use_clock;
-    m->current = w;
     s->ticks = 0;
-    m->stats.views_promoted++;
-    window_select(v);
-    if (LOG_ON(LOG_MMU))
-        host_log("mmu: address space cr3 %08x gets a window", v->cr3);
-    return true;
+    return promote(v);
 }

@@ -9,6 +9,8 @@
 
 /* The window of the address space v->cr3, or NULL. */
 struct window *promote_find(struct vcpu *v);
+/* Gives the current address space a window now, if it has none (VM_FORM_DIRECT). */
+void promote_at_once(struct vcpu *v);
 /* Takes the window from its address space. */
 void promote_release(struct mmu *m, struct window *w);
 /* Forgets all address spaces. */

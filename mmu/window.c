@@ -33,7 +33,7 @@ struct window *window_of_view(struct vcpu *v, bool user) {
 void window_select(struct vcpu *v) {
     for (unsigned user = 0; user < 2; user++) {
         const struct window *w = window_of_view(v, user);
-        v->window_base[user] = w ? w->base : 0;
+        v->window_base[user] = w && v->vm->form != VM_FORM_CHECKED ? w->base : 0;
     }
 }
 

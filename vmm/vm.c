@@ -19,6 +19,11 @@ bool vm_create(struct vm *vm, uint64_t ram_bytes, size_t cache_bytes,
     return true;
 }
 
+void vm_set_form(struct vm *vm, enum vm_form form) {
+    vm->form = form;
+    mmu_mode_changed(&vm->vcpu);
+}
+
 void vm_reset(struct vm *vm) {
     vcpu_reset(&vm->vcpu);
     mmu_mode_changed(&vm->vcpu);

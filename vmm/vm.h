@@ -25,6 +25,10 @@ enum vm_stop {
     VM_STOP_QUIT,         /* the user quit */
 };
 
+/* How memory operands are translated: as the MMU finds best, or, for tests, always through the
+ * software TLB, or through windows from the start. */
+enum vm_form { VM_FORM_AUTO = 0, VM_FORM_CHECKED, VM_FORM_DIRECT };
+
 struct vm {
     struct vcpu vcpu;
     struct memmap mem;
@@ -32,6 +36,7 @@ struct vm {
     struct bt *bt;
     struct board *board;        /* vmm/board_pc.c: devices, clock */
     struct bus *bus;            /* vmm/bus.c: who answers at which port and address */
+    enum vm_form form;
     volatile enum vm_stop stop; /* set by vm_request_stop; the run loop leaves at the next chance */
     volatile bool kicked;       /* a host event waits: devices and timers want service */
 };
@@ -45,6 +50,8 @@ bool vm_create(struct vm *vm, uint64_t ram_bytes, size_t cache_bytes,
 /* The RESET pin: CPU and devices start anew, RAM keeps its contents, vm->stop is cleared. */
 void vm_reset(struct vm *vm);
 
+/* Fixes the form of memory operands. Before the VM runs. */
+void vm_set_form(struct vm *vm, enum vm_form form);
 /* Ends bt_run soon. From VMM code on the vCPU's thread or a signal handler. */
 void vm_request_stop(struct vm *vm, enum vm_stop why);
 

@@ -221,6 +221,11 @@ static bool take_accel(struct parse *p, const char *arg) {
     p->o->ring0 = false;
     if (strcmp(arg, "process") == 0)
         return true;
+    if (strcmp(arg, "process,form=checked") == 0 || strcmp(arg, "process,form=direct") == 0) {
+        /* for tests: vm.h */
+        p->o->form = arg[strlen("process,form=")] == 'c' ? VM_FORM_CHECKED : VM_FORM_DIRECT;
+        return true;
+    }
     if (strcmp(arg, "process,panic-on-signal=on") == 0) { /* for tests: panic.h */
         p->o->panic_on_signal = true;
         return true;

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmm/vm.h"
+
 /* Where a character channel leads. */
 enum chr_kind { CHR_NULL, CHR_STDIO, CHR_MON_STDIO /* with Ctrl-A keys */, CHR_FILE, CHR_PTY };
 
@@ -44,6 +46,7 @@ struct options {
     const char *log_path;   /* NULL: standard error */
     const char *log_filter; /* NULL: none; dfilter.h */
     const char *symbols;    /* NULL: none; symbols.h */
+    enum vm_form form;      /* -accel process,form=checked|direct: vmm/vm.h */
     bool panic_on_signal;   /* panic.h */
 };
 
