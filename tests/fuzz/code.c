@@ -101,30 +101,46 @@ void round_code(void) {
     attempt((uint32_t)code + at);
 }
 
+/* Chooses a control register and what to load into it; returns its number. */
+static uint32_t put_control(struct regs *in) {
+    static const uint32_t cr4s[] = {CR4_VME, CR4_PVI, CR4_TSD, CR4_DE,     CR4_PSE,
+                                    CR4_PAE, CR4_PGE, CR4_PCE, CR4_OSFXSR, CR4_OSXMMEXCPT};
+    if (one_in(32)) {
+        in->eax = rnd_value();
+        return below(8);
+    }
+    switch (below(4)) {
+    case 0:
+        in->eax = fuzz.cr0 ^ (rnd() & (CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM));
+        return 0;
+    case 1:
+        return 2;
+    case 2:
+        in->eax = fuzz.cr3 | (rnd() & (fuzz.pae ? 0x1F : 0xFFF));
+        return 3;
+    default:
+        in->eax = fuzz.cr4;
+        for (int i = 0; i < 3; i++)
+            in->eax ^= cr4s[below(sizeof cr4s / sizeof cr4s[0])];
+        if (fuzz.paging && !one_in(8)) /* other tables would be needed */
+            in->eax = (in->eax & ~(uint32_t)CR4_PAE) | (fuzz.cr4 & CR4_PAE);
+        return 4;
+    }
+}
+
 /* System registers: one instruction with operands that are often nearly right. */
 void round_system(void) {
     static const uint32_t msrs[] = {
         0x10,  0x1B,  0x8B,  0xFE,  0x174,      0x175,      0x176,      0x179,      0x1A0,
         0x1D9, 0x200, 0x277, 0x2FF, 0xC0000080, 0xC0000081, 0xC0000100, 0xC0010010, 0x40000000};
-    static const uint32_t cr4s[] = {CR4_VME, CR4_PVI, CR4_TSD, CR4_DE,     CR4_PSE,
-                                    CR4_PAE, CR4_PGE, CR4_PCE, CR4_OSFXSR, CR4_OSXMMEXCPT};
     uint8_t *code = (uint8_t *)FUZZ_CODE;
     uint32_t n = 0;
     struct regs in = attempt_regs((uint32_t)code);
     code[n++] = 0x0F;
     switch (below(6)) {
-    case 0: /* MOV to and from CRn */
+    case 0: /* MOV to and from CRn, EAX */
         code[n++] = (uint8_t)(one_in(4) ? 0x20 : 0x22);
-        code[n++] = (uint8_t)(rnd() & 0xF8 & (one_in(8) ? 0xFF : 0xDF)); /* EAX */
-        if (one_in(2)) {
-            in.eax = fuzz.cr4;
-            for (int i = 0; i < 3; i++)
-                in.eax ^= cr4s[below(sizeof cr4s / sizeof cr4s[0])];
-        } else if (one_in(64)) {
-            in.eax = one_in(2) ? fuzz.cr0 ^ 1u << below(32) ^ 1u << below(32) : rnd_value();
-        } else {
-            in.eax = fuzz.cr0 ^ (rnd() & (CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM));
-        }
+        code[n++] = (uint8_t)(0xC0 | put_control(&in) << 3);
         break;
     case 1: /* MOV to and from DRn */
         code[n++] = (uint8_t)(one_in(3) ? 0x21 : 0x23);

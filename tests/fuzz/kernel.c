@@ -42,6 +42,14 @@ static void df_init(void) {
     idt[8] = gate(SEL_DF, 0, ACCESS_P | ACCESS_TASK_GATE, 0);
 }
 
+/* Breakpoints, single steps, and what DR7.GD traps; the processor has cleared GD. */
+static void on_debug(struct trap_frame *frame) {
+    write_dr7(0);
+    frame->eflags |= FLAG_RF;
+    if (one_in(2))
+        frame->eflags &= ~(uint32_t)FLAG_TF;
+}
+
 static void restore_control(void) {
     enum { CR4_CHECKED = 0xFFFF };
     if (read_cr0() != fuzz.cr0 || read_cr4() != fuzz.cr4 || read_cr3() != fuzz.cr3) {
@@ -181,6 +189,7 @@ void guest_main(void) {
     code_fill((uint8_t *)FUZZ_CODE, FUZZ_CODE_BYTES);
     code_fill((uint8_t *)FUZZ_CODE16, FUZZ_CODE_BYTES);
 
+    trap_handlers[1] = on_debug;
     outb(0x43, 0x34); /* channel 0, mode 2: what does not end is cut short */
     outb(0x40, 0);
     outb(0x40, 3);

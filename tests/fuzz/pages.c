@@ -16,18 +16,21 @@ static uint32_t rnd_gla(void) {
 
 static uint64_t rnd_entry(void) {
     uint32_t frame;
-    switch (below(8)) {
-    case 0:
+    switch (below(32)) {
+    case 0: /* soon entries that no one has chosen */
         frame = FUZZ_TABLES + below(FUZZ_TABLE_COUNT) * 4096;
         break;
     case 1:
         frame = FUZZ_CODE + below(FUZZ_CODE_BYTES);
         break;
     case 2:
+    case 3:
+    case 4:
         frame = 0xA0000 + below(0x60000);
         break;
-    case 3:
-        frame = rnd();
+    case 5:
+    case 6:
+        frame = rnd() | 0x80000000; /* no RAM */
         break;
     default:
         frame = FUZZ_FREE + below(FUZZ_RAM - FUZZ_FREE);
@@ -37,6 +40,8 @@ static uint64_t rnd_entry(void) {
         entry |= PTE_P;
     if (one_in(2))
         entry |= PTE_W | PTE_U;
+    if (frame < FUZZ_CODE)
+        entry &= ~(uint64_t)PTE_PS; /* a large page would have the kernel in it */
     if (fuzz.pae && one_in(16))
         entry |= (uint64_t)rnd() << 32;
     return entry;
@@ -105,53 +110,52 @@ static void change(void) {
 }
 
 /* Accesses of every kind at [ESI] and [EDI]: length, then bytes. */
-static const uint8_t accesses[][6] = {
-    {2, 0x8A, 0x06},                   /* MOV AL, [ESI] */
-    {2, 0x8B, 0x06},                   /* MOV EAX, [ESI] */
-    {2, 0x88, 0x06},                   /* MOV [ESI], AL */
-    {2, 0x89, 0x06},                   /* MOV [ESI], EAX */
-    {3, 0x66, 0x89, 0x07},             /* MOV [EDI], AX */
-    {2, 0x01, 0x06},                   /* ADD [ESI], EAX */
-    {3, 0xF0, 0xFF, 0x07},             /* LOCK INC DWORD [EDI] */
-    {4, 0xF0, 0x0F, 0xC1, 0x06},       /* LOCK XADD [ESI], EAX */
-    {2, 0x87, 0x06},                   /* XCHG [ESI], EAX */
-    {3, 0x0F, 0xC7, 0x0E},             /* CMPXCHG8B [ESI] */
-    {3, 0x0F, 0xB1, 0x0E},             /* CMPXCHG [ESI], ECX */
-    {1, 0xA4},                         /* MOVSB */
-    {1, 0xA5},                         /* MOVSD */
-    {2, 0xF3, 0xA4},                   /* REP MOVSB */
-    {2, 0xF3, 0xA5},                   /* REP MOVSD */
-    {2, 0xF3, 0xAB},                   /* REP STOSD */
-    {2, 0xF3, 0xA6},                   /* REPE CMPSB */
-    {2, 0xF2, 0xAE},                   /* REPNE SCASB */
-    {1, 0xFD},                         /* STD */
-    {3, 0x0F, 0xAE, 0x06},             /* FXSAVE [ESI] */
-    {3, 0x0F, 0xAE, 0x0E},             /* FXRSTOR [ESI] */
-    {2, 0xDD, 0x06},                   /* FLD QWORD [ESI] */
-    {2, 0xDB, 0x3F},                   /* FSTP TBYTE [EDI] */
-    {2, 0xDD, 0x37},                   /* FNSAVE [EDI] */
-    {3, 0x0F, 0x10, 0x06},             /* MOVUPS XMM0, [ESI] */
-    {3, 0x0F, 0x11, 0x07},             /* MOVUPS [EDI], XMM0 */
-    {3, 0x0F, 0x28, 0x06},             /* MOVAPS XMM0, [ESI] */
-    {3, 0x0F, 0xF7, 0xC1},             /* MASKMOVQ MM0, MM1 */
-    {2, 0xFF, 0xE6},                   /* JMP ESI */
-    {2, 0xFF, 0x16},                   /* CALL [ESI] */
-    {2, 0xFF, 0x36},                   /* PUSH DWORD [ESI] */
-    {2, 0x8F, 0x07},                   /* POP DWORD [EDI] */
-    {2, 0x89, 0xF4},                   /* MOV ESP, ESI */
-    {1, 0x60},                         /* PUSHA */
-    {1, 0x61},                         /* POPA */
-    {4, 0xC8, 0x40, 0x00, 0x03},       /* ENTER 64, 3 */
-    {3, 0x0F, 0xAB, 0x06},             /* BTS [ESI], EAX */
-    {5, 0xF0, 0x0F, 0xBA, 0x37, 0x1F}, /* LOCK BTR DWORD [EDI], 31 */
-    {2, 0x8E, 0x06},                   /* MOV ES, [ESI] */
-    {2, 0xC4, 0x06},                   /* LES EAX, [ESI] */
-    {3, 0x0F, 0x01, 0x3E},             /* INVLPG [ESI] */
-    {3, 0x0F, 0x22, 0xD8},             /* MOV CR3, EAX */
-    {2, 0x31, 0xC0},                   /* XOR EAX, EAX */
-    {2, 0xCD, 0x80},                   /* INT 80H */
-    {2, 0x66, 0xCF},                   /* IRETW */
-    {1, 0xCF},                         /* IRETD */
+static const uint8_t accesses[][10] = {
+    {2, 0x8A, 0x06},                            /* MOV AL, [ESI] */
+    {2, 0x8B, 0x06},                            /* MOV EAX, [ESI] */
+    {2, 0x88, 0x06},                            /* MOV [ESI], AL */
+    {2, 0x89, 0x06},                            /* MOV [ESI], EAX */
+    {3, 0x66, 0x89, 0x07},                      /* MOV [EDI], AX */
+    {2, 0x01, 0x06},                            /* ADD [ESI], EAX */
+    {3, 0xF0, 0xFF, 0x07},                      /* LOCK INC DWORD [EDI] */
+    {4, 0xF0, 0x0F, 0xC1, 0x06},                /* LOCK XADD [ESI], EAX */
+    {2, 0x87, 0x06},                            /* XCHG [ESI], EAX */
+    {3, 0x0F, 0xC7, 0x0E},                      /* CMPXCHG8B [ESI] */
+    {3, 0x0F, 0xB1, 0x0E},                      /* CMPXCHG [ESI], ECX */
+    {1, 0xA4},                                  /* MOVSB */
+    {1, 0xA5},                                  /* MOVSD */
+    {2, 0xF3, 0xA4},                            /* REP MOVSB */
+    {2, 0xF3, 0xA5},                            /* REP MOVSD */
+    {2, 0xF3, 0xAB},                            /* REP STOSD */
+    {2, 0xF3, 0xA6},                            /* REPE CMPSB */
+    {2, 0xF2, 0xAE},                            /* REPNE SCASB */
+    {1, 0xFD},                                  /* STD */
+    {3, 0x0F, 0xAE, 0x06},                      /* FXSAVE [ESI] */
+    {3, 0x0F, 0xAE, 0x0E},                      /* FXRSTOR [ESI] */
+    {2, 0xDD, 0x06},                            /* FLD QWORD [ESI] */
+    {2, 0xDB, 0x3F},                            /* FSTP TBYTE [EDI] */
+    {2, 0xDD, 0x37},                            /* FNSAVE [EDI] */
+    {3, 0x0F, 0x10, 0x06},                      /* MOVUPS XMM0, [ESI] */
+    {3, 0x0F, 0x11, 0x07},                      /* MOVUPS [EDI], XMM0 */
+    {3, 0x0F, 0x28, 0x06},                      /* MOVAPS XMM0, [ESI] */
+    {3, 0x0F, 0xF7, 0xC1},                      /* MASKMOVQ MM0, MM1 */
+    {2, 0xFF, 0xE6},                            /* JMP ESI */
+    {2, 0xFF, 0x16},                            /* CALL [ESI] */
+    {2, 0xFF, 0x36},                            /* PUSH DWORD [ESI] */
+    {2, 0x8F, 0x07},                            /* POP DWORD [EDI] */
+    {2, 0x89, 0xF4},                            /* MOV ESP, ESI */
+    {1, 0x60},                                  /* PUSHA */
+    {1, 0x61},                                  /* POPA */
+    {4, 0xC8, 0x40, 0x00, 0x03},                /* ENTER 64, 3 */
+    {3, 0x0F, 0xAB, 0x06},                      /* BTS [ESI], EAX */
+    {5, 0xF0, 0x0F, 0xBA, 0x37, 0x1F},          /* LOCK BTR DWORD [EDI], 31 */
+    {2, 0x8E, 0x06},                            /* MOV ES, [ESI] */
+    {2, 0xC4, 0x06},                            /* LES EAX, [ESI] */
+    {3, 0x0F, 0x01, 0x3E},                      /* INVLPG [ESI] */
+    {8, 0xB8, 0, 0, 0x40, 0, 0x0F, 0x22, 0xD8}, /* MOV EAX, PAGE_TABLES; MOV CR3, EAX */
+    {2, 0xCD, 0x80},                            /* INT 80H */
+    {2, 0x66, 0xCF},                            /* IRETW */
+    {1, 0xCF},                                  /* IRETD */
     /* rare, as few runs go on behind them */
     {3, 0x0F, 0x01, 0x16}, /* LGDT [ESI] */
     {3, 0x0F, 0x01, 0x1F}, /* LIDT [EDI] */
@@ -178,7 +182,7 @@ void round_pages(void) {
     in.esi = rnd_gla();
     in.edi = rnd_gla();
     in.ecx = below(3000);
-    in.eax = one_in(2) ? fuzz.cr3 : in.eax;
+    in.eax = one_in(64) ? in.eax : fuzz.cr3;
     if (one_in(8))
         in.esp = rnd_gla();
     attempt_from(&in);

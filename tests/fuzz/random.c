@@ -44,9 +44,9 @@ uint32_t rnd_value(void) {
 
 uint32_t rnd_address(void) {
     static const uint32_t places[] = {
-        0,          0x400,      0x9FC00,    0xA0000,     0xB8000,    0xC0000,    0xE0000,
-        0xF0000,    0x100000,   FUZZ_CODE,  FUZZ_TABLES, FUZZ_RAM,   0x10000000, 0x7FFFF000,
-        0x80000000, 0xC0000000, 0xE0000000, 0xFEC00000,  0xFEE00000, 0xFFFE0000, 0xFFFFF000,
+        0,          0x400,      0x9FC00,     0xA0000,    0xB8000,    0xC0000,    0xE0000,
+        0xF0000,    FUZZ_CODE,  FUZZ_TABLES, FUZZ_RAM,   0x10000000, 0x7FFFF000, 0x80000000,
+        0xC0000000, 0xE0000000, 0xFEC00000,  0xFEE00000, 0xFFFE0000, 0xFFFFF000,
     };
     uint32_t page;
     switch (below(8)) {
