@@ -239,9 +239,9 @@ void emit_flags_restore(struct emit *e) {
 void emit_flags_set(struct emit *e, int src) {
     emit_u8(e, 0xfc); /* cld */
     emit_op_reg(e, 0, 0x0fba, 4, src);
-    emit_u8(e, 10); /* bt src, DF */
+    emit_u8(e, 10);                    /* bt src, DF */
     uint8_t *up = emit_short(e, 0x73); /* jnc */
-    emit_u8(e, 0xfd); /* std */
+    emit_u8(e, 0xfd);                  /* std */
     emit_bind_short(e, up);
     emit_mov_rr(e, R11, src);
     emit_op_reg(e, 0, 0xc1, 5, R11); /* shr r11d, 11 */

@@ -10,8 +10,8 @@
  *
  * An indirect exit looks the target up in the jump cache without touching the flags:
  *   movzx r9d, r8w; mov r10, [r13+r9*8]; add minus_eip to EIP by LEA; JRCXZ on the sum.
- * CALL and RET go in pairs with the host's (returns.c); a RET whose pair does not fit takes the jump
- * cache.
+ * CALL and RET go in pairs with the host's (returns.c); a RET whose pair does not fit takes the
+ * jump cache.
  *
  * After a kick R13 points at an unmapped page, which makes this load, and the poll before backward
  * branches, the places where interrupts are taken.
@@ -19,21 +19,18 @@
 #include "bt/lower.h"
 #include "bt/translation.h"
 
-void exit_direct(struct translation *t, uint32_t target, uint8_t *branch)
-{
+void exit_direct(struct translation *t, uint32_t target, uint8_t *branch) {
     t->exits[t->exit_count++] = (struct pending_exit){target, branch};
 }
 
 /* Goes to the dispatcher; guest EIP is in v->eip already. */
-static void emit_dispatch(struct translation *t)
-{
+static void emit_dispatch(struct translation *t) {
     emit_store_imm(&t->e, MOP_VCPU(exit_slot), 0);
     emit_patch32(emit_jmp(&t->e), bt_rw(t->bt, t->bt->thunk_exit));
 }
 
 /* The jump through the jump cache to the guest EIP in R8. */
-static void emit_jump_cache(struct translation *t)
-{
+static void emit_jump_cache(struct translation *t) {
     struct emit *e = &t->e;
 
     emit_op_reg(e, 0, 0x0fb7, R9, R8); /* movzx r9d, r8w */
@@ -51,8 +48,7 @@ static void emit_jump_cache(struct translation *t)
     emit_jmp_reg(e, R10);
 }
 
-void exit_indirect(struct translation *t)
-{
+void exit_indirect(struct translation *t) {
     struct emit *e = &t->e;
 
     t->ended = true;
@@ -66,27 +62,23 @@ void exit_indirect(struct translation *t)
 }
 
 /* Can calls and returns go in pairs here? */
-static bool pairs(const struct translation *t)
-{
+static bool pairs(const struct translation *t) {
     return !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
 }
 
 /* push -next_eip; then the host CALL, which the caller emits. */
-static void emit_push_pair(struct translation *t)
-{
+static void emit_push_pair(struct translation *t) {
     emit_u8(&t->e, 0x68);
     emit_u32(&t->e, 0u - t->next_eip);
 }
 
 /* Where the host RET of the pair comes back to: drops the other half, goes on behind the CALL. */
-static void emit_landing(struct translation *t)
-{
+static void emit_landing(struct translation *t) {
     emit_lea64(&t->e, RSP, mop_base(RSP, 8));
     exit_direct(t, t->next_eip, emit_jmp(&t->e));
 }
 
-void exit_call_direct(struct translation *t, uint32_t target)
-{
+void exit_call_direct(struct translation *t, uint32_t target) {
     t->ended = true;
     if (!pairs(t)) {
         exit_direct(t, target, emit_jmp(&t->e));
@@ -97,8 +89,7 @@ void exit_call_direct(struct translation *t, uint32_t target)
     emit_landing(t);
 }
 
-void exit_call_indirect(struct translation *t)
-{
+void exit_call_indirect(struct translation *t) {
     uint8_t *over;
 
     if (!pairs(t)) {
@@ -113,8 +104,7 @@ void exit_call_indirect(struct translation *t)
     emit_jump_cache(t);
 }
 
-void exit_return(struct translation *t)
-{
+void exit_return(struct translation *t) {
     struct emit *e = &t->e;
     uint8_t *match;
 
@@ -135,14 +125,12 @@ void exit_return(struct translation *t)
     emit_u8(e, 0xc3);
 }
 
-void exit_poll(struct translation *t)
-{
+void exit_poll(struct translation *t) {
     if (!translation_single(t))
         emit_load(&t->e, R8, mop_base(REG_JUMP_CACHE, 0));
 }
 
-void exit_callout(struct translation *t, callout_fn fn, uint64_t arg)
-{
+void exit_callout(struct translation *t, callout_fn fn, uint64_t arg) {
     struct emit *e = &t->e;
 
     emit_store_imm(e, MOP_VCPU(eip), t->eip);
@@ -154,8 +142,7 @@ void exit_callout(struct translation *t, callout_fn fn, uint64_t arg)
 }
 
 /* Whether a chain from this block to target must check the target page's mapping. */
-static bool needs_check(const struct translation *t, uint32_t target)
-{
+static bool needs_check(const struct translation *t, uint32_t target) {
     const struct block *b = t->block;
     gla_t gla = target + (b->gla - b->eip);
 
@@ -168,12 +155,11 @@ static bool needs_check(const struct translation *t, uint32_t target)
  * Code TLB entry of gla's page against an id, flags untouched: RCX goes to R9, *ok is the branch
  * for equal. Returns where the (negated) id stands.
  */
-static uint8_t *emit_compare_page(struct translation *t, gla_t gla, uint32_t id, uint8_t **ok)
-{
+static uint8_t *emit_compare_page(struct translation *t, gla_t gla, uint32_t id, uint8_t **ok) {
     struct emit *e = &t->e;
     uint32_t slot = (gla >> PAGE_SHIFT) % CODE_TLB_ENTRIES;
-    size_t at = offsetof(struct vcpu, code_tlb) +
-                4 * ((size_t)key_user(t->key) * CODE_TLB_ENTRIES + slot);
+    size_t at =
+        offsetof(struct vcpu, code_tlb) + 4 * ((size_t)key_user(t->key) * CODE_TLB_ENTRIES + slot);
     uint8_t *imm;
 
     emit_mov64_rr(e, R9, RCX);
@@ -186,8 +172,7 @@ static uint8_t *emit_compare_page(struct translation *t, gla_t gla, uint32_t id,
     return imm;
 }
 
-void exit_unless_second_page(struct translation *t)
-{
+void exit_unless_second_page(struct translation *t) {
     struct emit *e = &t->e;
     const struct block *b = t->block;
     uint8_t *ok;
@@ -210,15 +195,14 @@ void exit_unless_second_page(struct translation *t)
  *     mov rcx, r9; jmp unlinked
  * ok: mov rcx, r9; jmp <patched>
  */
-static void emit_page_check(struct translation *t, struct block_exit *x)
-{
+static void emit_page_check(struct translation *t, struct block_exit *x) {
     struct emit *e = &t->e;
     const struct block *b = t->block;
     uint8_t *ok;
 
     /* no id is 1: block_chain() puts the right one here */
-    x->check = (uint32_t)(emit_compare_page(t, x->target + (b->gla - b->eip), 1, &ok) -
-                          t->bt->code.rw);
+    x->check =
+        (uint32_t)(emit_compare_page(t, x->target + (b->gla - b->eip), 1, &ok) - t->bt->code.rw);
     emit_mov64_rr(e, RCX, R9);
     uint8_t *miss = emit_jmp(e);
     emit_bind_short(e, ok);
@@ -229,8 +213,7 @@ static void emit_page_check(struct translation *t, struct block_exit *x)
     emit_bind(e, go);
 }
 
-void exit_emit_stubs(struct translation *t)
-{
+void exit_emit_stubs(struct translation *t) {
     struct emit *e = &t->e;
 
     for (unsigned n = 0; n < t->exit_count && !e->overflow; n++) {

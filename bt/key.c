@@ -7,8 +7,7 @@
 #include "vmm/debug_trap.h"
 #include "vmm/segment.h"
 
-uint32_t key_of(struct vcpu *v, bool single)
-{
+uint32_t key_of(struct vcpu *v, bool single) {
     uint32_t key = v->cpl;
 
     if (v->seg[SEG_CS].attr & SEG_DB)

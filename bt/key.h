@@ -10,26 +10,26 @@
 
 #include "vmm/vcpu.h"
 
-#define KEY_CPL 3u              /* bits 1:0 */
-#define KEY_CODE32 (1u << 2)    /* CS.D */
-#define KEY_STACK32 (1u << 3)   /* SS.B */
+#define KEY_CPL     3u        /* bits 1:0 */
+#define KEY_CODE32  (1u << 2) /* CS.D */
+#define KEY_STACK32 (1u << 3) /* SS.B */
 /* ES, CS, SS and DS only: FS and GS are looked at when used (v->fs_gs_base) */
-#define KEY_FLAT(seg) (1u << (4 + (seg))) /* base 0, 4 GiB, readable (and writable, but CS) */
+#define KEY_FLAT(seg) (1u << (4 + (seg)))  /* base 0, 4 GiB, readable (and writable, but CS) */
 #define KEY_WIDE(seg) (1u << (10 + (seg))) /* 4 GiB, any base; limit and type need no check */
-#define KEY_DIRECT (1u << 16)   /* memory operands go through the view's window */
-#define KEY_SINGLE (1u << 17)   /* one instruction only: TF, interrupt shadow, breakpoints */
-#define KEY_FPU_NM (1u << 18)   /* x87/MMX: CR0.EM or TS */
-#define KEY_SSE_UD (1u << 19)   /* SSE: CR0.EM, or CR4.OSFXSR clear */
-#define KEY_SSE_NM (1u << 20)   /* SSE: CR0.TS */
-#define KEY_WAIT_NM (1u << 21)  /* WAIT: CR0.MP and TS */
-#define KEY_MMX_UD (1u << 22)   /* MMX: CR0.EM */
-#define KEY_REAL (1u << 23)     /* real mode or virtual-8086: selectors are paragraphs */
-#define KEY_ALIGN (1u << 25)    /* CPL 3 with CR0.AM and EFLAGS.AC: operands are checked for alignment */
-#define KEY_GLOBAL (1u << 24)   /* the code page's mapping is the same for every CR3 */
-#define KEY_WATCH (1u << 26)    /* data breakpoints: the VMM sees every operand (with SINGLE only) */
+#define KEY_DIRECT    (1u << 16)           /* memory operands go through the view's window */
+#define KEY_SINGLE    (1u << 17) /* one instruction only: TF, interrupt shadow, breakpoints */
+#define KEY_FPU_NM    (1u << 18) /* x87/MMX: CR0.EM or TS */
+#define KEY_SSE_UD    (1u << 19) /* SSE: CR0.EM, or CR4.OSFXSR clear */
+#define KEY_SSE_NM    (1u << 20) /* SSE: CR0.TS */
+#define KEY_WAIT_NM   (1u << 21) /* WAIT: CR0.MP and TS */
+#define KEY_MMX_UD    (1u << 22) /* MMX: CR0.EM */
+#define KEY_REAL      (1u << 23) /* real mode or virtual-8086: selectors are paragraphs */
+#define KEY_ALIGN                                                                                  \
+    (1u << 25) /* CPL 3 with CR0.AM and EFLAGS.AC: operands are checked for alignment */
+#define KEY_GLOBAL (1u << 24) /* the code page's mapping is the same for every CR3 */
+#define KEY_WATCH  (1u << 26) /* data breakpoints: the VMM sees every operand (with SINGLE only) */
 
-static inline bool key_user(uint32_t key)
-{
+static inline bool key_user(uint32_t key) {
     return (key & KEY_CPL) == 3;
 }
 

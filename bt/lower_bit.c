@@ -1,23 +1,23 @@
 /*
- * BT, BTS, BTR, BTC with a register index and a memory operand. The index reaches beyond the operand,
- * 256 MiB either way, which must neither leave the window nor escape segment checks: the word
- * that holds the bit is addressed first. Intel SDM vol. 2A, BT; vol. 1 section 3.1.1.3 (bit strings).
+ * BT, BTS, BTR, BTC with a register index and a memory operand. The index reaches beyond the
+ * operand, 256 MiB either way, which must neither leave the window nor escape segment checks: the
+ * word that holds the bit is addressed first. Intel SDM vol. 2A, BT; vol. 1 section 3.1.1.3 (bit
+ * strings).
  */
 #include "bt/lower.h"
 #include "bt/translation.h"
 #include "mmu/mmu.h"
 
 /* 0F A3/AB/B3/BB [m], scratch; aux unused. */
-static void use_bit(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux)
-{
+static void use_bit(struct translation *t, const struct insn *i, const struct mop *m,
+                    unsigned aux) {
     (void)aux;
     emit_load(&t->e, R10, MOP_VCPU(scratch));
     emit_op_mem(&t->e, (i->opsize == 2 ? OP_16 : 0) | (i->lock ? OP_LOCK : 0), 0x0f00u | i->opcode,
                 R10, m);
 }
 
-void lower_bit(struct translation *t, const struct insn *i)
-{
+void lower_bit(struct translation *t, const struct insn *i) {
     struct emit *e = &t->e;
     struct ea a = ea_of(i), word;
     int index = reg_of_gpr(i->modrm_reg);

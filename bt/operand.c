@@ -29,8 +29,7 @@
 #include "bt/translation.h"
 #include "mmu/mmu.h"
 
-struct ea ea_of(const struct insn *i)
-{
+struct ea ea_of(const struct insn *i) {
     const struct insn_mem *m = &i->mem;
 
     return (struct ea){
@@ -42,21 +41,16 @@ struct ea ea_of(const struct insn *i)
     };
 }
 
-struct ea ea_reg(int host_reg, int32_t disp, unsigned adsize)
-{
-    return (struct ea){.base = (int8_t)host_reg,
-                       .index = REG_NONE,
-                       .adsize = (uint8_t)adsize,
-                       .disp = disp};
+struct ea ea_reg(int host_reg, int32_t disp, unsigned adsize) {
+    return (struct ea){
+        .base = (int8_t)host_reg, .index = REG_NONE, .adsize = (uint8_t)adsize, .disp = disp};
 }
 
-static struct mop ea_mop(const struct ea *a)
-{
+static struct mop ea_mop(const struct ea *a) {
     return (struct mop){.base = a->base, .index = a->index, .scale = a->scale, .disp = a->disp};
 }
 
-void ea_emit(struct translation *t, const struct ea *a, int dst)
-{
+void ea_emit(struct translation *t, const struct ea *a, int dst) {
     if (a->base == REG_NONE && a->index == REG_NONE) {
         emit_mov_ri(&t->e, dst, a->adsize == 2 ? (uint16_t)a->disp : (uint32_t)a->disp);
         return;
@@ -66,39 +60,32 @@ void ea_emit(struct translation *t, const struct ea *a, int dst)
         emit_op_reg(&t->e, 0, 0x0fb7, dst, dst); /* movzx r32, r16 */
 }
 
-static struct mop mop_window(int base, int index, int32_t disp)
-{
-    return (struct mop){.base = (int8_t)base,
-                        .index = (int8_t)index,
-                        .disp = disp,
-                        .gs = true,
-                        .a32 = true};
+static struct mop mop_window(int base, int index, int32_t disp) {
+    return (struct mop){
+        .base = (int8_t)base, .index = (int8_t)index, .disp = disp, .gs = true, .a32 = true};
 }
 
 /* Limit and type checks by the VMM: offset in R8 becomes the linear address. */
-static void emit_segment_check(struct translation *t, unsigned seg, unsigned size, unsigned access)
-{
+static void emit_segment_check(struct translation *t, unsigned seg, unsigned size,
+                               unsigned access) {
     emit_mov_ri(&t->e, R9, seg | (access & MMU_W ? 8u : 0u) | size << 16);
     emit_mov_ri(&t->e, R10, t->eip);
     emit_patch32(emit_call(&t->e), bt_rw(t->bt, t->bt->thunk_segment));
 }
 
 /* What the translation may take for granted about segment seg for this access. */
-static bool is_flat(const struct translation *t, unsigned seg)
-{
+static bool is_flat(const struct translation *t, unsigned seg) {
     return seg < SEG_FS && (t->key & KEY_FLAT(seg)) && !(t->key & KEY_ALIGN);
 }
 
-static bool is_wide(const struct translation *t, unsigned seg, unsigned access)
-{
+static bool is_wide(const struct translation *t, unsigned seg, unsigned access) {
     if (t->key & KEY_ALIGN || (seg == SEG_CS && access & MMU_W))
         return false;
     return seg < SEG_FS ? (t->key & KEY_WIDE(seg)) != 0 : !t->hinted;
 }
 
 /* Base of a wide segment into R9. */
-static void emit_base(struct translation *t, unsigned seg)
-{
+static void emit_base(struct translation *t, unsigned seg) {
     if (seg < SEG_FS) {
         size_t at = offsetof(struct vcpu, seg_base) + 4 * (size_t)seg;
         emit_load(&t->e, R9, mop_base(REG_VCPU, (int32_t)at));
@@ -111,8 +98,7 @@ static void emit_base(struct translation *t, unsigned seg)
 
 /* The linear address in R8. */
 static void emit_linear(struct translation *t, const struct ea *a, unsigned seg, unsigned size,
-                        unsigned access)
-{
+                        unsigned access) {
     ea_emit(t, a, R8);
     if (is_flat(t, seg) && !(seg == SEG_CS && access & MMU_W))
         return;
@@ -126,8 +112,7 @@ static void emit_linear(struct translation *t, const struct ea *a, unsigned seg,
 
 static void direct_access(struct translation *t, const struct insn *i, const struct ea *a,
                           unsigned seg, unsigned size, unsigned access, operand_use use,
-                          unsigned aux)
-{
+                          unsigned aux) {
     struct mop m;
 
     if (is_flat(t, seg) && a->adsize == 4 && !(seg == SEG_CS && access & MMU_W)) {
@@ -146,8 +131,7 @@ static void direct_access(struct translation *t, const struct insn *i, const str
 
 static void checked_access(struct translation *t, const struct insn *i, const struct ea *a,
                            unsigned seg, unsigned size, unsigned access, operand_use use,
-                           unsigned aux)
-{
+                           unsigned aux) {
     struct emit *e = &t->e;
     struct slow_path *slow;
     uint8_t *branch;
@@ -197,15 +181,13 @@ static void checked_access(struct translation *t, const struct insn *i, const st
 }
 
 /* FWAIT, where the operand is looked at before the instruction itself runs. */
-static void emit_pending_fpu(struct translation *t, const struct insn *i, unsigned seg)
-{
+static void emit_pending_fpu(struct translation *t, const struct insn *i, unsigned seg) {
     if (i->fpu_waits && (t->checked || !is_flat(t, seg) || seg == SEG_CS))
         emit_u8(&t->e, 0x9b);
 }
 
 void operand_access(struct translation *t, const struct insn *i, const struct ea *a, unsigned seg,
-                    unsigned size, unsigned access, operand_use use, unsigned aux)
-{
+                    unsigned size, unsigned access, operand_use use, unsigned aux) {
     emit_pending_fpu(t, i, seg);
     if (t->checked)
         checked_access(t, i, a, seg, size, access, use, aux);
@@ -213,16 +195,15 @@ void operand_access(struct translation *t, const struct insn *i, const struct ea
         direct_access(t, i, a, seg, size, access, use, aux);
 }
 
-void operand_access_mem(struct translation *t, const struct insn *i, operand_use use, unsigned aux)
-{
+void operand_access_mem(struct translation *t, const struct insn *i, operand_use use,
+                        unsigned aux) {
     struct ea a = ea_of(i);
     unsigned access = (i->mem.read ? MMU_R : 0u) | (i->mem.write ? MMU_W : 0u);
 
     operand_access(t, i, &a, i->mem.seg, i->mem.size, access, use, aux);
 }
 
-void operand_emit_slow_paths(struct translation *t)
-{
+void operand_emit_slow_paths(struct translation *t) {
     struct emit *e = &t->e;
 
     for (unsigned k = 0; k < t->slow_count && !e->overflow; k++) {
@@ -249,46 +230,39 @@ void operand_emit_slow_paths(struct translation *t)
     }
 }
 
-void use_load32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux)
-{
+void use_load32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux) {
     (void)i;
     emit_op_mem(&t->e, 0, 0x8b, (int)aux, m);
 }
 
-void use_load16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux)
-{
+void use_load16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux) {
     (void)i;
     emit_op_mem(&t->e, 0, 0x0fb7, (int)aux, m);
 }
 
-void use_load8(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux)
-{
+void use_load8(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux) {
     (void)i;
     emit_op_mem(&t->e, 0, 0x0fb6, (int)aux, m);
 }
 
-void use_store32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux)
-{
+void use_store32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux) {
     (void)i;
     emit_op_mem(&t->e, 0, 0x89, (int)aux, m);
 }
 
-void use_store16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux)
-{
+void use_store16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux) {
     (void)i;
     emit_op_mem(&t->e, OP_16, 0x89, (int)aux, m);
 }
 
 void use_store_scratch(struct translation *t, const struct insn *i, const struct mop *m,
-                       unsigned aux)
-{
+                       unsigned aux) {
     (void)i;
     emit_load(&t->e, R11, MOP_VCPU(scratch));
     emit_op_mem(&t->e, aux == 2 ? OP_16 : 0, 0x89, R11, m);
 }
 
 void load_value(struct translation *t, const struct insn *i, const struct ea *a, unsigned seg,
-                unsigned size, int dst)
-{
+                unsigned size, int dst) {
     operand_access(t, i, a, seg, size, MMU_R, size == 4 ? use_load32 : use_load16, (unsigned)dst);
 }

@@ -10,8 +10,7 @@
 typedef void (*enter_fn)(struct vcpu *v, void *host);
 
 /* R13's value once translated code runs, and once IF is set: the poison page if anything waits. */
-static void arm_poll(struct bt *bt, struct vcpu *v)
-{
+static void arm_poll(struct bt *bt, struct vcpu *v) {
     uint64_t cache = (uint64_t)(uintptr_t)bt->jump_cache[vcpu_user(v)];
     uint64_t poison = (uint64_t)(uintptr_t)bt->poison;
     bool intr = v->intr_line || (v->nmi_pending && !v->nmi_blocked);
@@ -25,8 +24,7 @@ static void arm_poll(struct bt *bt, struct vcpu *v)
 }
 
 /* The translation to run at v->eip; NULL: a fault is pending. */
-static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key)
-{
+static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
     const struct seg *cs = &v->seg[SEG_CS];
     gla_t gla = cs->base + v->eip;
     unsigned user = vcpu_user(v);
@@ -65,8 +63,7 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key)
 }
 
 /* Links the exit that brought us here to the block it goes to. */
-static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct block *to)
-{
+static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct block *to) {
     if (slot == EXIT_JUMP) {
         bt->stats.jump_misses++;
         if (!(to->key & KEY_SINGLE))
@@ -74,8 +71,7 @@ static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct b
         return;
     }
     unsigned n = (unsigned)(slot - 2) % BLOCK_EXITS;
-    if (!from->page || to->key & KEY_SINGLE ||
-        ((from->key ^ to->key) & ~(uint32_t)KEY_GLOBAL))
+    if (!from->page || to->key & KEY_SINGLE || ((from->key ^ to->key) & ~(uint32_t)KEY_GLOBAL))
         return;
     /* an unchecked chain may only lead where no check is needed */
     if (!from->exits[n].check && to->page != from->page && !(to->key & KEY_GLOBAL))
@@ -85,8 +81,7 @@ static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct b
     block_chain(bt, from, n, to);
 }
 
-static void run_translated(struct bt *bt, struct vcpu *v)
-{
+static void run_translated(struct bt *bt, struct vcpu *v) {
     if (vcpu_user(v))
         mmu_enter_user(v);
     uint32_t key = key_of(v, false);
@@ -127,8 +122,7 @@ static void run_translated(struct bt *bt, struct vcpu *v)
         single_end(v, resume, shadow);
 }
 
-static void halt(struct bt *bt, struct vcpu *v)
-{
+static void halt(struct bt *bt, struct vcpu *v) {
     struct vm *vm = v->vm;
     uint64_t start = host_clock_ns();
 
@@ -145,8 +139,7 @@ static void halt(struct bt *bt, struct vcpu *v)
 }
 
 /* Delivers what is due. False: nothing was, translated code may run. */
-static bool deliver_events(struct bt *bt, struct vcpu *v)
-{
+static bool deliver_events(struct bt *bt, struct vcpu *v) {
     struct vm *vm = v->vm;
 
     if (v->exc.pending) {
@@ -176,8 +169,7 @@ static bool deliver_events(struct bt *bt, struct vcpu *v)
     return false;
 }
 
-void bt_run(struct vcpu *v)
-{
+void bt_run(struct vcpu *v) {
     struct vm *vm = v->vm;
     struct bt *bt = vm->bt;
 

@@ -24,22 +24,20 @@
 static const int callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 enum { CALLEE_SAVED = sizeof callee_saved / sizeof callee_saved[0] };
 
-static void emit_save_gprs(struct emit *e)
-{
+static void emit_save_gprs(struct emit *e) {
     for (unsigned n = 0; n < 8; n++)
         emit_store(e, mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, gpr) + 4 * n)),
                    reg_of_gpr(n));
 }
 
-static void emit_load_gprs(struct emit *e)
-{
+static void emit_load_gprs(struct emit *e) {
     for (unsigned n = 0; n < 8; n++)
-        emit_load(e, reg_of_gpr(n), mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, gpr) + 4 * n)));
+        emit_load(e, reg_of_gpr(n),
+                  mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, gpr) + 4 * n)));
 }
 
 /* Live flags to v->flags through R11; then DF clear. */
-static void emit_save_flags(struct emit *e)
-{
+static void emit_save_flags(struct emit *e) {
     emit_u8(e, 0x9c); /* pushfq */
     emit_pop(e, R11);
     emit_store(e, MOP_VCPU(flags), R11);
@@ -47,8 +45,7 @@ static void emit_save_flags(struct emit *e)
 }
 
 /* FXSAVE64/FXRSTOR64 of v->fpu, where the host's C code makes it necessary. */
-static void emit_fpu(struct emit *e, bool save)
-{
+static void emit_fpu(struct emit *e, bool save) {
     struct mop m = MOP_VCPU(fpu);
 
     if (host_clobbers_fpu())
@@ -56,15 +53,13 @@ static void emit_fpu(struct emit *e, bool save)
 }
 
 /* Everything the guest has to struct vcpu / back. */
-static void emit_save_all(struct emit *e)
-{
+static void emit_save_all(struct emit *e) {
     emit_save_gprs(e);
     emit_save_flags(e);
     emit_fpu(e, true);
 }
 
-static void emit_load_all(struct emit *e)
-{
+static void emit_load_all(struct emit *e) {
     emit_fpu(e, false);
     emit_load(e, RAX, MOP_VCPU(flags));
     emit_flags_set(e, RAX);
@@ -72,23 +67,21 @@ static void emit_load_all(struct emit *e)
     emit_load64(e, REG_JUMP_CACHE, MOP_VCPU(jc_now));
 }
 
-static uint32_t begin(struct bt *bt, struct emit *e)
-{
+static uint32_t begin(struct bt *bt, struct emit *e) {
     while ((uintptr_t)e->p & 15)
         emit_u8(e, 0xcc);
     return (uint32_t)(e->p - bt->code.rw);
 }
 
-static void emit_c_call(struct emit *e, const void *fn)
-{
+static void emit_c_call(struct emit *e, const void *fn) {
     emit_mov64_ri(e, RAX, (uint64_t)(uintptr_t)fn);
     emit_call_reg(e, RAX);
 }
 
-/* -- the C side of the thunks ------------------------------------------------------------------------- */
+/* -- the C side of the thunks
+ * ------------------------------------------------------------------------- */
 
-static void *prepare(struct vcpu *v, uint32_t gla, uint32_t what, uint32_t eip)
-{
+static void *prepare(struct vcpu *v, uint32_t gla, uint32_t what, uint32_t eip) {
     unsigned access = (what >> 16 & 0xff) | (vcpu_user(v) ? MMU_USER : 0u);
 
     v->eip = eip;
@@ -101,8 +94,7 @@ static void *prepare(struct vcpu *v, uint32_t gla, uint32_t what, uint32_t eip)
 }
 
 /* True: leave before the next instruction. */
-static bool commit(struct vcpu *v, uint32_t next_eip)
-{
+static bool commit(struct vcpu *v, uint32_t next_eip) {
     if (!mmu_commit(v))
         return false;
     v->vm->bt->stats.smc_writes++;
@@ -110,8 +102,7 @@ static bool commit(struct vcpu *v, uint32_t next_eip)
     return true;
 }
 
-static bool segment(struct vcpu *v, uint32_t offset, uint32_t what, uint32_t eip)
-{
+static bool segment(struct vcpu *v, uint32_t offset, uint32_t what, uint32_t eip) {
     gla_t gla;
 
     v->eip = eip;
@@ -124,10 +115,10 @@ static bool segment(struct vcpu *v, uint32_t offset, uint32_t what, uint32_t eip
     return true;
 }
 
-/* -- emission ----------------------------------------------------------------------------------------- */
+/* -- emission
+ * ----------------------------------------------------------------------------------------- */
 
-static void emit_enter(struct bt *bt, struct emit *e)
-{
+static void emit_enter(struct bt *bt, struct emit *e) {
     bt->thunk_enter = begin(bt, e);
     for (unsigned k = 0; k < CALLEE_SAVED; k++)
         emit_push(e, callee_saved[k]);
@@ -142,8 +133,7 @@ static void emit_enter(struct bt *bt, struct emit *e)
     emit_jmp_reg(e, R8);
 }
 
-static void emit_exits(struct bt *bt, struct emit *e)
-{
+static void emit_exits(struct bt *bt, struct emit *e) {
     bt->thunk_jump_miss = begin(bt, e);
     /* The RET that takes the sentinel for its pair (EIP 0) leaves RSP above it. */
     emit_load64(e, RSP, MOP_VCPU(tc_stack));
@@ -164,27 +154,23 @@ static void emit_exits(struct bt *bt, struct emit *e)
 }
 
 /* Leaves translated code with exit_slot 0 and struct vcpu up to date. */
-static void emit_leave(struct bt *bt, struct emit *e)
-{
+static void emit_leave(struct bt *bt, struct emit *e) {
     emit_store_imm(e, MOP_VCPU(exit_slot), 0);
     emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_exit_done));
 }
 
 /* From the stack of translated code to the run loop's (16-byte aligned, as C wants it) and back. */
-static void emit_c_stack(struct emit *e)
-{
+static void emit_c_stack(struct emit *e) {
     emit_store64(e, MOP_VCPU(tc_rsp), RSP);
     emit_load64(e, RSP, MOP_VCPU(host_rsp));
 }
 
-static void scrub(struct vcpu *v)
-{
+static void scrub(struct vcpu *v) {
     returns_scrub(v, v->tc_rsp);
 }
 
 /* Return addresses that C code has made stale are replaced first. */
-static void emit_tc_stack(struct emit *e)
-{
+static void emit_tc_stack(struct emit *e) {
     struct mop stale = MOP_VCPU(returns_stale);
 
     emit_op_mem(e, 0, 0x80, 7, &stale); /* cmp byte [stale], 0 */
@@ -196,8 +182,7 @@ static void emit_tc_stack(struct emit *e)
     emit_load64(e, RSP, MOP_VCPU(tc_rsp));
 }
 
-static void emit_callout(struct bt *bt, struct emit *e)
-{
+static void emit_callout(struct bt *bt, struct emit *e) {
     bt->thunk_callout = begin(bt, e);
     emit_save_all(e);
     struct mop count = {.base = REG_VCPU,
@@ -218,8 +203,7 @@ static void emit_callout(struct bt *bt, struct emit *e)
     emit_leave(bt, e);
 }
 
-static void emit_prepare(struct bt *bt, struct emit *e)
-{
+static void emit_prepare(struct bt *bt, struct emit *e) {
     bt->thunk_prepare = begin(bt, e);
     emit_save_all(e);
     emit_mov64_rr(e, RDI, REG_VCPU);
@@ -239,8 +223,7 @@ static void emit_prepare(struct bt *bt, struct emit *e)
     emit_leave(bt, e);
 }
 
-static void emit_commit(struct bt *bt, struct emit *e, bool stay)
-{
+static void emit_commit(struct bt *bt, struct emit *e, bool stay) {
     uint8_t *leave = NULL;
 
     if (stay)
@@ -266,8 +249,7 @@ static void emit_commit(struct bt *bt, struct emit *e, bool stay)
     }
 }
 
-static void emit_segment(struct bt *bt, struct emit *e)
-{
+static void emit_segment(struct bt *bt, struct emit *e) {
     bt->thunk_segment = begin(bt, e);
     emit_save_all(e);
     emit_mov64_rr(e, RDI, REG_VCPU);
@@ -287,8 +269,7 @@ static void emit_segment(struct bt *bt, struct emit *e)
     emit_leave(bt, e);
 }
 
-void thunks_emit(struct bt *bt)
-{
+void thunks_emit(struct bt *bt) {
     struct emit e = {.start = bt->code.rw, .p = bt->code.rw, .end = bt->code.rw + PAGE_SIZE};
 
     /* An empty jump-cache entry matches EIP 0 and leads to TC offset 0. */

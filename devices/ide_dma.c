@@ -49,8 +49,7 @@ static bool next_entry(const struct memmap *mem, struct cursor *k) {
 }
 
 /* Moves n bytes between buf and memory. False: the table is too short. */
-static bool scatter(struct memmap *mem, struct cursor *k, uint8_t *buf, uint32_t n,
-                    bool to_ram) {
+static bool scatter(struct memmap *mem, struct cursor *k, uint8_t *buf, uint32_t n, bool to_ram) {
     while (n > 0) {
         if (k->left == 0 && !next_entry(mem, k))
             return false;

@@ -100,7 +100,8 @@ bool host_chr_write(unsigned channel, const uint8_t *data, size_t n);
 /* Reads up to n bytes that have come in; returns how many. Never waits. */
 size_t host_chr_read(unsigned channel, uint8_t *data, size_t n);
 
-/* -- disks, numbered by the host's options ------------------------------------------------------ */
+/* -- disks, numbered by the host's options ------------------------------------------------------
+ */
 
 /* Size of a disk in sectors of 512 bytes; 0: there is no such disk. */
 uint64_t host_blk_sectors(unsigned disk);

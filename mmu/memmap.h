@@ -52,8 +52,8 @@ static inline uint8_t *memmap_ptr(const struct memmap *m, gpa_t gpa) {
     return kind == MEM_RAM || kind == MEM_ROM ? m->ram + gpa : (uint8_t *)0;
 }
 
-/* The A20 gate (SDM vol. 3A section 8.7.13.4): closed, the CPU's address bit 20 is always 0. Devices
- * are not behind it. */
+/* The A20 gate (SDM vol. 3A section 8.7.13.4): closed, the CPU's address bit 20 is always 0.
+ * Devices are not behind it. */
 void memmap_set_a20(struct memmap *m, bool open);
 
 /* The CPU writes n bytes to one frame of MEM_ROM. */

@@ -48,7 +48,7 @@ struct mmu {
     struct shadow shadow;
     struct window kernel;
     struct window user[USER_WINDOWS];
-    struct window *current; /* the current address space's window for CPL 3, or NULL */
+    struct window *current;           /* the current address space's window for CPL 3, or NULL */
     uint32_t stale_page[STALE_PAGES]; /* pages of `current` to look at before CPL 3 runs again */
     unsigned stale_count;             /* more than STALE_PAGES: all of them */
     struct churn churn[CHURN_SLOTS];

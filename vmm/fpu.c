@@ -1,6 +1,7 @@
 /*
- * FXSAVE and FXRSTOR. Outside 64-bit mode they leave XMM8-XMM15 and their part of the area alone, in
- * 64-bit mode they do not: so they work on an image of ours. Intel SDM vol. 2A, FXSAVE, table 3-43.
+ * FXSAVE and FXRSTOR. Outside 64-bit mode they leave XMM8-XMM15 and their part of the area alone,
+ * in 64-bit mode they do not: so they work on an image of ours. Intel SDM vol. 2A, FXSAVE, table
+ * 3-43.
  */
 #include "host/host.h"
 #include "vmm/callout_priv.h"

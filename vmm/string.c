@@ -95,8 +95,7 @@ static bool copy_element(struct vcpu *v, gla_t dst, gla_t src, uint32_t size) {
 
 /* The source is read first: its fault comes first, also where it has no span to show it. */
 static bool source_ok(struct vcpu *v, const struct string_span *src, uint32_t size) {
-    return src->count ||
-           mmu_probe(v, src->gla, size, MMU_R | (vcpu_user(v) ? MMU_USER : 0u));
+    return src->count || mmu_probe(v, src->gla, size, MMU_R | (vcpu_user(v) ? MMU_USER : 0u));
 }
 
 static uint32_t movs_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop) {

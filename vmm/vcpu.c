@@ -9,9 +9,9 @@
 #include "vmm/vcpu.h"
 
 #include "host/host.h"
-#include "vmm/segment.h"
 #include "vmm/cpuid.h"
 #include "vmm/msr.h"
+#include "vmm/segment.h"
 
 void vcpu_set_eflags(struct vcpu *v, uint32_t value, uint32_t mask) {
     uint32_t image = (vcpu_eflags(v) & ~mask) | (value & mask);

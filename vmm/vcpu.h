@@ -98,7 +98,7 @@ struct vcpu {
     uint32_t target;      /* translated code: where an indirect CALL goes, during its push */
     uint64_t pointer;     /* translated code: what prepare() returned */
     uint32_t pushf_fixed; /* what PUSHF adds to the live flags: sysflags | 2, less host constants */
-    uint64_t window_base[2];      /* GS base by user? 1 : 0; 0 when that view has no window */
+    uint64_t window_base[2]; /* GS base by user? 1 : 0; 0 when that view has no window */
     /* FS and GS: where their base stands if translated code may use it without a check, else an
      * address that faults; they change too often to be part of what a translation assumes */
     uint64_t fs_gs_base[2];

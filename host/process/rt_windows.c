@@ -55,7 +55,8 @@ void *host_poison_create(size_t bytes) {
 void *host_stack_create(size_t bytes) {
     uint8_t *p = host_poison_create(GUARD + bytes);
 
-    if (!p || rt_syscall3(SYS_mprotect, (long)(p + GUARD), (long)bytes, PROT_READ | PROT_WRITE) != 0)
+    if (!p ||
+        rt_syscall3(SYS_mprotect, (long)(p + GUARD), (long)bytes, PROT_READ | PROT_WRITE) != 0)
         return NULL;
     return p + GUARD + bytes;
 }

@@ -147,7 +147,8 @@ static void check_window(struct window *w, bool visible) {
             const struct legal *l = w->user ? &model.user[s][i] : &model.super[s][i];
             bool no_user = !w->user && rig.vm.mmu->many_cr3;
             bool stale = w == rig.vm.mmu->current && rig.vm.mmu->stale_count;
-            if (visible && !stale && followed(i) && !is_legal(l, host & PAGE_MASK, write, no_user)) {
+            if (visible && !stale && followed(i) &&
+                !is_legal(l, host & PAGE_MASK, write, no_user)) {
                 fail_msg("page %05x of the %s window shows %08x, which no tables since its "
                          "invalidation said",
                          page, w->user ? "user" : "kernel", host);
