@@ -136,7 +136,7 @@ export RINGONE ?= $(BUILD)/ringone
 export GUEST
 RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz boot ring0)) tests/boot/firmware)
 
-.PHONY: test unit unit-programs check bench
+.PHONY: test unit unit-programs check bench coverage fuzz
 test: deps ## run all tests
 	$(MAKE) all unit
 	set -e; for runner in $(RUNNERS); do echo "== $$runner"; $$runner; done
@@ -155,6 +155,14 @@ $(UNIT_TESTS): $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 
 check: deps ## what CI checks: both compilers, format, clang-tidy, headers, freestanding core
 	tests/check/run
+
+coverage: all ## which rows of bt/insn.def the tests run (fails below all)
+	host/scripts/coverage.sh $(BUILD)/ringone $(BUILD)/coverage
+
+FUZZ_MINUTES ?= 60
+fuzz: all ## compare with the real CPU in both operand forms for FUZZ_MINUTES (60)
+	tests/insn/run --seed $$(date +%s) --minutes $$(($(FUZZ_MINUTES) / 2)) --form checked
+	tests/insn/run --seed $$(date +%s) --minutes $$(($(FUZZ_MINUTES) / 2)) --form direct
 
 bench: deps ## ringone beside native and QEMU TCG (QUICK=1: under three minutes; BENCH=--help)
 	$(MAKE) all

@@ -28,6 +28,9 @@ void bt_run(struct vcpu *v);
 bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint64_t error,
                    uint64_t address);
 
+/* A page fault of guest user code that runs natively (bt/native.c). True: resolved, run on. */
+bool bt_user_fault(struct vcpu *v, gla_t gla, bool write);
+
 /* Makes translated code return to the run loop soon. From a host signal/interrupt handler with the
  * interrupted registers, or with NULL from VMM code. Async-signal-safe. */
 void bt_kick(struct vcpu *v, struct host_regs *regs);
@@ -45,10 +48,13 @@ void bt_map_changed_page(struct vcpu *v, gla_t gla);
 struct bt_stats {
     uint64_t blocks, guest_insns, guest_bytes, host_bytes, flushes, invalidated, chained, unchained;
     uint64_t dispatches, jump_misses, callouts, retranslated, unsupported, smc_writes;
+    uint64_t native_runs, native_ns;
     uint64_t host_faults, polls, exceptions, interrupts, translate_ns, vmm_ns, halt_ns, run_ns;
     uint64_t cache_used, cache_size;
 };
 const struct bt_stats *bt_stats(const struct vm *vm);
+/* Name of row i of bt/insn.def and whether a block with it was ever translated; NULL past the last. */
+const char *bt_row(const struct vm *vm, unsigned i, bool *seen);
 /* Name of callout i for callout_count, NULL past the last. */
 const char *bt_callout_name(unsigned i);
 

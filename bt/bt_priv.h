@@ -120,6 +120,8 @@ struct bt {
     gla_t recent[RECENT_BLOCKS]; /* ring of the blocks dispatched last, for the panic report */
     uint32_t recent_count;
     uint64_t run_start_ns;
+    uint8_t seen[INSN_MNEMONICS]; /* by mnemonic: coverage.c */
+    bool native_refused; /* the next instruction is the translator's (native.c) */
     struct bt_stats stats;
 };
 

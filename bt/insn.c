@@ -13,6 +13,8 @@ struct insn_decoder {
     ZydisDecoder protected32, protected16, real16;
 };
 
+_Static_assert((int)ZYDIS_MNEMONIC_MAX_VALUE < (int)INSN_MNEMONICS, "struct bt counts by mnemonic");
+
 static const struct insn_row rows[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
 #define INSN(m, low, cls) [ZYDIS_MNEMONIC_##m] = {lower_##low, NULL, CLASS_##cls},
 #define CALL(m, co, cls)  [ZYDIS_MNEMONIC_##m] = {lower_callout, callout_##co, CLASS_##cls},

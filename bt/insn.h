@@ -44,6 +44,9 @@ struct insn_mem {
     int32_t disp;
 };
 
+/* More than Zydis has mnemonics. */
+enum { INSN_MNEMONICS = 2048 };
+
 struct insn {
     const struct insn_row *row;
     uint16_t mnemonic;

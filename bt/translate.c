@@ -155,10 +155,12 @@ static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned
         translation_mark(t, t->eip, FIX_NONE);
         if (t->poll_in && --t->poll_in == 0)
             exit_poll(t);
-        if (status == INSN_OK)
+        if (status == INSN_OK) {
+            bt->seen[i->mnemonic] = 1;
             lower_one(t, i);
-        else
+        } else {
             lower_fault(t, status);
+        }
         t->eip = t->next_eip;
         n++;
     }

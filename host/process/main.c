@@ -16,6 +16,7 @@
 #include "host/process/accel_ring0.h"
 #include "host/process/blk.h"
 #include "host/process/chr.h"
+#include "host/process/coverage.h"
 #include "host/process/clock.h"
 #include "host/process/files.h"
 #include "host/process/fpu.h"
@@ -190,6 +191,7 @@ int main(int argc, char **argv) {
     set_up(&o, &files);
     load(&files);
 
+    FILE *coverage = o.coverage ? coverage_open(o.coverage) : NULL;
     rt_signals_install(&machine);
     quit_install(&machine);
     chr_machine = &machine;
@@ -210,6 +212,8 @@ int main(int argc, char **argv) {
     terminal_restore();
     if (o.stats)
         stats_print(&machine, say);
+    if (coverage)
+        coverage_write(&machine, coverage);
     quit_resume_signal();
     return EXIT_SUCCESS;
 }

@@ -237,6 +237,11 @@ static bool take_accel(struct parse *p, const char *arg) {
     return bad(p, "-accel: '%s' is neither process nor ring0", arg);
 }
 
+static bool take_coverage(struct parse *p, const char *arg) {
+    p->o->coverage = arg;
+    return true;
+}
+
 static bool take_log(struct parse *p, const char *arg) {
     static const struct {
         const char *name;
@@ -327,6 +332,7 @@ static const struct row {
     {"accel", "NAME", "how to run: process, or ring0 in an emulated PC", take_accel},
     {"sandbox", "on|off", "forbid system calls that a running guest does not need (on)",
      take_sandbox},
+    {"coverage", "FILE", NULL, take_coverage}, /* for make coverage */
     {"stats", NULL, "print statistics at exit", take_stats},
     {"d", "ITEM,...", "trace in_asm, out_asm, int, mmu, guest_errors, unimp", take_log},
     {"D", "FILE", "write the trace to FILE (standard error)", take_log_path},

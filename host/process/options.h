@@ -47,6 +47,7 @@ struct options {
     const char *log_filter; /* NULL: none; dfilter.h */
     const char *symbols;    /* NULL: none; symbols.h */
     enum vm_form form;      /* -accel process,form=checked|direct: vmm/vm.h */
+    const char *coverage;   /* where to list the instructions translated; NULL nowhere */
     bool panic_on_signal;   /* panic.h */
 };
 
