@@ -53,12 +53,14 @@ struct bt_stats {
     uint64_t cache_used, cache_size;
 };
 const struct bt_stats *bt_stats(const struct vm *vm);
-/* Name of row i of bt/insn.def and whether a block with it was ever translated; NULL past the last. */
+/* Name of row i of bt/insn.def and whether a block with it was ever translated; NULL past the last.
+ */
 const char *bt_row(const struct vm *vm, unsigned i, bool *seen);
 /* Name of callout i for callout_count, NULL past the last. */
 const char *bt_callout_name(unsigned i);
 
-/* -- for traces and the panic report (bt/inspect.c); async-signal-safe -------------------------- */
+/* -- for traces and the panic report (bt/inspect.c); async-signal-safe --------------------------
+ */
 
 /* What routine callout i is. */
 uint64_t bt_callout_address(unsigned i);

@@ -27,17 +27,17 @@ enum {
 
 /* Where a direct branch leaves its block, and where it has been patched to go. */
 struct block_exit {
-    uint32_t target;     /* EIP */
-    uint32_t patch;      /* TC offset of the branch displacement that chaining rewrites; 0 none */
-    uint32_t check;      /* TC offset of the page check's immediate; 0: chained without a check */
-    uint32_t unlinked;   /* TC offset the branch goes to while not chained */
-    uint32_t to;         /* block chained to; 0 none */
-    uint32_t next_in;    /* next exit (block * 2 + n) chained to the same block; 0 end */
+    uint32_t target;   /* EIP */
+    uint32_t patch;    /* TC offset of the branch displacement that chaining rewrites; 0 none */
+    uint32_t check;    /* TC offset of the page check's immediate; 0: chained without a check */
+    uint32_t unlinked; /* TC offset the branch goes to while not chained */
+    uint32_t to;       /* block chained to; 0 none */
+    uint32_t next_in;  /* next exit (block * 2 + n) chained to the same block; 0 end */
 };
 
 /* A translation. Block 0 is never used, so that 0 means none. */
 struct block {
-    uint32_t eip;       /* offset in CS */
+    uint32_t eip; /* offset in CS */
     uint32_t gla;
     uint32_t key;
     uint32_t cs_limit;
@@ -48,9 +48,9 @@ struct block {
     uint32_t side;      /* TC offset of the side table, right behind the code */
     uint32_t next;      /* hash chain */
     uint32_t next_in_page, next_in_page2;
-    uint32_t incoming;  /* first exit (block * 2 + n) chained here */
+    uint32_t incoming; /* first exit (block * 2 + n) chained here */
     uint16_t side_count;
-    uint16_t length;    /* guest bytes */
+    uint16_t length; /* guest bytes */
     struct block_exit exits[BLOCK_EXITS];
 };
 
@@ -59,11 +59,11 @@ struct block {
  * chain into another page. Page 0 is never used.
  */
 struct code_page {
-    uint32_t id;        /* unique over the translator's life; 0 never */
+    uint32_t id; /* unique over the translator's life; 0 never */
     uint32_t vpage, ppage;
-    uint32_t blocks;    /* blocks starting here, by next_in_page */
-    uint32_t crossers;  /* blocks whose one instruction ends here, by next_in_page2 */
-    uint32_t next;      /* hash chain by vpage */
+    uint32_t blocks;   /* blocks starting here, by next_in_page */
+    uint32_t crossers; /* blocks whose one instruction ends here, by next_in_page2 */
+    uint32_t next;     /* hash chain by vpage */
     uint32_t next_same_frame;
     bool user, global;
 };
@@ -91,7 +91,7 @@ enum side_fix {
 struct bt {
     struct vm *vm;
     struct host_code code;
-    uint32_t head;       /* TC offset where the next block goes */
+    uint32_t head;         /* TC offset where the next block goes */
     uint32_t blocks_start; /* TC offset of the first block: thunks stand below */
     struct block *blocks;
     uint32_t block_head, block_tail; /* ring of live or dead blocks in TC order; tail oldest */
@@ -100,20 +100,21 @@ struct bt {
     uint32_t page_of_slot[2][CODE_TLB_ENTRIES]; /* code page behind each v->code_tlb entry */
     uint32_t page_count;
     uint32_t page_id;
-    uint32_t *page_buckets;  /* by vpage */
-    uint32_t *frame_pages;   /* first code page of each RAM frame */
-    uint8_t *frame_writes;   /* writes that hit code, by frame; saturates */
+    uint32_t *page_buckets;           /* by vpage */
+    uint32_t *frame_pages;            /* first code page of each RAM frame */
+    uint8_t *frame_writes;            /* writes that hit code, by frame; saturates */
     struct jump_entry *jump_cache[2]; /* [user] */
     /* indices filled since the last flush: [user][0] for pages of one CR3, [1] for global ones */
     uint32_t *jump_log[2][2];
     uint32_t jump_log_count[2][2];
-    uint32_t jump_key[2];    /* the key of all blocks in each jump cache */
+    uint32_t jump_key[2]; /* the key of all blocks in each jump cache */
     void *poison;
-    uint32_t *hints;         /* gla of instructions to translate in checked form; hash set */
+    uint32_t *hints; /* gla of instructions to translate in checked form; hash set */
     uint32_t hint_count;
     struct insn_decoder *decoder;
     /* thunks: TC offsets */
-    uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_exit_chain, thunk_jump_miss;
+    uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_exit_chain,
+        thunk_jump_miss;
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
     struct insn insns[BLOCK_MAX_INSNS];
     struct side_entry sides[BLOCK_MAX_INSNS * 8];
@@ -121,20 +122,20 @@ struct bt {
     uint32_t recent_count;
     uint64_t run_start_ns;
     uint8_t seen[INSN_MNEMONICS]; /* by mnemonic: coverage.c */
-    bool native_refused; /* the next instruction is the translator's (native.c) */
+    bool native_refused;          /* the next instruction is the translator's (native.c) */
     struct bt_stats stats;
 };
 
-/* Unmapped stand-in for a jump cache; behind it a page that stands for an unusable FS or GS base. */
+/* Unmapped stand-in for a jump cache; behind it a page that stands for an unusable FS or GS base.
+ */
 #define POISON_BYTES (JUMP_CACHE_ENTRIES * sizeof(struct jump_entry))
 
 /* v->exit_slot: 0 just dispatch, EXIT_JUMP an indirect miss (fill the jump cache), else
  * block * 2 + n + 2 of the exit to chain. */
-#define EXIT_JUMP 1u
+#define EXIT_JUMP           1u
 #define EXIT_SLOT(block, n) ((block)*2u + (n) + 2u)
 
-static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset)
-{
+static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset) {
     return bt->code.rw + offset;
 }
 
@@ -144,7 +145,8 @@ static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset)
 /* thunk_segment's R9 for a near branch target in place of a data access. */
 #define SEGMENT_CODE_TARGET (1u << 4)
 
-/* -- block.c: finding, linking and killing translations ------------------------------------------- */
+/* -- block.c: finding, linking and killing translations -------------------------------------------
+ */
 struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t eip, uint32_t key,
                          uint32_t cs_limit);
 void block_insert(struct bt *bt, struct block *b);
@@ -152,18 +154,19 @@ void block_kill(struct bt *bt, struct block *b);
 void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to);
 /* The block whose host code holds TC offset `offset`, dead ones included; NULL: none. */
 struct block *block_at(struct bt *bt, uint32_t offset);
-static inline uint32_t block_number(const struct bt *bt, const struct block *b)
-{
+static inline uint32_t block_number(const struct bt *bt, const struct block *b) {
     return (uint32_t)(b - bt->blocks);
 }
 
-/* -- tcache.c: room for translations; the oldest go first ------------------------------------------ */
+/* -- tcache.c: room for translations; the oldest go first
+ * ------------------------------------------ */
 /* Room for BLOCK_MAX_HOST_BYTES at bt->head and a block descriptor, after eviction. */
 struct block *tcache_reserve(struct bt *bt);
 void tcache_commit(struct bt *bt, struct block *b, uint32_t bytes);
 void tcache_flush(struct bt *bt);
 
-/* -- codepage.c --------------------------------------------------------------------------------------- */
+/* -- codepage.c
+ * --------------------------------------------------------------------------------------- */
 /* The page that holds the code at gla for the present view, or 0 with a fault pending. */
 uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla, const uint8_t **hva);
 /* The same from the code TLB alone: 0 when it does not know. */
@@ -175,44 +178,54 @@ void codepage_drop_block(struct bt *bt, struct block *b);
 /* Kills all translations on a RAM frame. */
 bool codepage_kill_frame(struct bt *bt, uint32_t frame);
 
-/* -- jumpcache.c ---------------------------------------------------------------------------------------- */
+/* -- jumpcache.c
+ * ---------------------------------------------------------------------------------------- */
 void jumpcache_fill(struct bt *bt, const struct block *b);
 void jumpcache_drop(struct bt *bt, const struct block *b);
 void jumpcache_flush(struct bt *bt, bool everything);
 /* Blocks for `key` are to run: blocks made for another key must not be found. */
 void jumpcache_use(struct bt *bt, uint32_t key);
 
-/* -- returns.c -------------------------------------------------------------------------------------- */
+/* -- returns.c
+ * -------------------------------------------------------------------------------------- */
 bool returns_create(struct bt *bt);
 /* True: rsp is on the stack of translated code. */
 bool returns_on_stack(const struct vcpu *v, uint64_t rsp);
 /* Makes all pairs from rsp up lead to the miss thunk: v->returns_stale is set. */
 void returns_scrub(struct vcpu *v, uint64_t rsp);
-/* Empties the stack if the fault at `address` is its overflow. True: run the host instruction again. */
+/* Empties the stack if the fault at `address` is its overflow. True: run the host instruction
+ * again. */
 bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address);
 
-/* -- hints.c: instructions known to need the checked form ------------------------------------------------ */
+/* -- hints.c: instructions known to need the checked form
+ * ------------------------------------------------ */
 bool hint_get(const struct bt *bt, gla_t gla);
 void hint_set(struct bt *bt, gla_t gla);
 
-/* -- translate.c --------------------------------------------------------------------------------------------- */
+/* -- translate.c
+ * --------------------------------------------------------------------------------------------- */
 /* Translates the block at v->eip. NULL: a fault is pending. */
 struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key);
 
-/* -- single.c: around each run of a block with KEY_SINGLE; resume: EFLAGS.RF was set ------------- */
+/* -- single.c: around each run of a block with KEY_SINGLE; resume: EFLAGS.RF was set -------------
+ */
 /* False: a breakpoint's #DB is pending instead. */
 bool single_begin(struct vcpu *v, bool resume);
 /* Raises the traps due behind the instruction. */
 void single_end(struct vcpu *v, bool resume, unsigned shadow_before);
 
-/* -- thunks.c -------------------------------------------------------------------------------------------------- */
+/* -- thunks.c
+ * --------------------------------------------------------------------------------------------------
+ */
 void thunks_emit(struct bt *bt);
 
 /* -- bt.c -- */
 /* Place of a callout in the statistics. */
 unsigned bt_callout_index(callout_fn fn);
 
-/* -- recover.c --------------------------------------------------------------------------------------------------- */
+/* -- recover.c
+ * ---------------------------------------------------------------------------------------------------
+ */
 struct recovered {
     struct block *block;
     uint32_t eip;

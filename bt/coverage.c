@@ -10,14 +10,13 @@ static const struct {
     const char *name;
 } rows[] = {
 #define INSN(m, low, cls) {ZYDIS_MNEMONIC_##m, #m},
-#define CALL(m, co, cls) {ZYDIS_MNEMONIC_##m, #m},
+#define CALL(m, co, cls)  {ZYDIS_MNEMONIC_##m, #m},
 #include "bt/insn.def"
 #undef INSN
 #undef CALL
 };
 
-const char *bt_row(const struct vm *vm, unsigned i, bool *seen)
-{
+const char *bt_row(const struct vm *vm, unsigned i, bool *seen) {
     if (i >= sizeof rows / sizeof rows[0])
         return NULL;
     *seen = vm->bt->seen[rows[i].mnemonic] != 0;

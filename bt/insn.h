@@ -39,7 +39,7 @@ struct insn_mem {
     uint8_t seg;    /* SEG_*, overrides applied */
     uint8_t adsize; /* 2 or 4 */
     bool read, write;
-    bool aligned; /* #GP(0) unless at a multiple of 16 */
+    bool aligned;  /* #GP(0) unless at a multiple of 16 */
     uint16_t size; /* bytes accessed */
     int32_t disp;
 };
@@ -61,7 +61,7 @@ struct insn {
     bool prefix_66, prefix_f2, prefix_f3; /* to be kept when the encoding is copied */
     bool mandatory_66;                    /* prefix_66 is part of the opcode */
     bool lock;
-    bool fpu_waits;     /* a pending #MF comes before the operand's faults */
+    bool fpu_waits;   /* a pending #MF comes before the operand's faults */
     uint8_t rep;      /* CO_REP_* */
     uint8_t imm_size; /* bytes of immediate kept in a copy */
     bool relative;    /* imm is a branch displacement */

@@ -223,8 +223,7 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key) {
             tcache_commit(bt, b, end - b->host);
             block_insert(bt, b);
             if (LOG_ON(LOG_IN_ASM | LOG_GUEST_ERRORS))
-                host_log_guest_code(v, gla, hva + (gla & ~PAGE_MASK),
-                                    b->length, key & KEY_CODE32);
+                host_log_guest_code(v, gla, hva + (gla & ~PAGE_MASK), b->length, key & KEY_CODE32);
             if (LOG_ON(LOG_OUT_ASM))
                 host_log_host_code(bt_rw(bt, b->host), b->host_size,
                                    (uint64_t)(uintptr_t)(bt->code.rx + b->host));

@@ -41,7 +41,7 @@ struct options {
     bool no_reboot;
     bool stats;
     bool sandbox;
-    bool ring0; /* accel_ring0.h */
+    bool ring0;             /* accel_ring0.h */
     uint32_t log_mask;      /* enum host_log */
     const char *log_path;   /* NULL: standard error */
     const char *log_filter; /* NULL: none; dfilter.h */
