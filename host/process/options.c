@@ -135,21 +135,30 @@ static bool take_drive_part(struct parse *p, char *part, struct disk_option *d, 
                part, value);
 }
 
-static bool take_drive(struct parse *p, const char *arg) {
-    struct disk_option d = {.option = "drive"};
-    unsigned index = OPTIONS_DISKS;
-    char *parts = strdup(arg), *rest = parts, *part; /* kept: the path points into it */
-    while ((part = strsep(&rest, ",")) != NULL)
-        if (!take_drive_part(p, part, &d, &index))
-            return false;
-    if (d.path == NULL || d.path[0] == '\0')
+static bool place_drive(struct parse *p, const struct disk_option *d, unsigned index) {
+    if (d->path == NULL || d->path[0] == '\0')
         return bad(p, "-drive: file=PATH is missing");
     for (unsigned i = 0; index == OPTIONS_DISKS && i < OPTIONS_DISKS; i++)
         if (p->o->disk[i].path == NULL)
             index = i;
     if (index == OPTIONS_DISKS)
         return bad(p, "-drive: more than %d disks", OPTIONS_DISKS);
-    return add_disk(p, index, &d);
+    if (!add_disk(p, index, d))
+        return false;
+    p->o->disk[index].path = strdup(d->path); /* it points into the copy of the argument */
+    return true;
+}
+
+static bool take_drive(struct parse *p, const char *arg) {
+    struct disk_option d = {.option = "drive"};
+    unsigned index = OPTIONS_DISKS;
+    char *parts = strdup(arg), *rest = parts, *part;
+    bool good = true;
+    while (good && (part = strsep(&rest, ",")) != NULL)
+        good = take_drive_part(p, part, &d, &index);
+    good = good && place_drive(p, &d, index);
+    free(parts);
+    return good;
 }
 
 static bool take_snapshot(struct parse *p, const char *arg) {
