@@ -136,10 +136,11 @@ export RINGONE ?= $(BUILD)/ringone
 export GUEST
 RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz boot ring0)) tests/boot/firmware)
 
-.PHONY: test unit unit-programs check bench coverage fuzz
+.PHONY: test unit unit-programs sanitize check bench coverage fuzz
 test: deps ## run all tests
 	$(MAKE) all unit
-	set -e; for runner in $(RUNNERS); do echo "== $$runner"; $$runner; done
+	failed=; for runner in $(RUNNERS); do echo "== $$runner"; $$runner || failed="$$failed $$runner"; done; \
+		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 unit-programs: $(UNIT_TESTS)
 unit: unit-programs ## run the unit tests only
@@ -152,6 +153,16 @@ $(filter-out $(PROCESS_TESTS),$(UNIT_TESTS)): %: %.o $(BUILD)/tests/unit/host_st
 $(UNIT_TESTS): $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 	@echo '  LD    $@'
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+# A boot of each kernel, the guest tests and a short fuzz run with both sanitizers.
+sanitize: deps ## unit, guest, fuzz and boot tests with asan and ubsan
+	set -e; for mode in asan ubsan; do \
+		$(MAKE) MODE=$$mode BUILD=build/$$mode all unit; \
+		export RINGONE=build/$$mode/ringone; \
+		tests/guest/run; \
+		tests/fuzz/run --first 1000 --seeds 3; \
+		tests/boot/run command_list processes_come_and_go[686]; \
+	done
 
 check: deps ## what CI checks: both compilers, format, clang-tidy, headers, freestanding core
 	tests/check/run
