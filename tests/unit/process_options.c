@@ -74,6 +74,11 @@ static void all_options(void **state) {
     assert_string_equal(o.symbols, "map");
     ACCEPT("-accel", "process,panic-on-signal=on");
     assert_true(o.panic_on_signal);
+    ACCEPT("-accel", "process,form=checked");
+    assert_int_equal(o.form, VM_FORM_CHECKED);
+    assert_false(o.ring0);
+    ACCEPT("-accel", "ring0");
+    assert_true(o.ring0);
 }
 
 static void memory_sizes(void **state) {
@@ -164,8 +169,6 @@ static void mistakes(void **state) {
     REJECT("-m needs an argument", "-m");
     REJECT("-stats takes no argument", "-stats=yes");
     REJECT("-accel: 'kvm' is neither process nor ring0", "-accel", "kvm");
-    REJECT("-accel: 'ring0' boots from a disk of its own, not from this program; use process",
-           "-accel", "ring0");
     REJECT("-sandbox: '1' is neither on nor off", "-sandbox", "1");
 }
 
