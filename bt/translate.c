@@ -106,7 +106,8 @@ static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned
     memcpy(f.bytes, page_bytes + (gla & ~PAGE_MASK), f.n);
     *status =
         insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, f.n, out);
-    if (*status == INSN_PARTIAL && f.n < 15) {
+    /* a 16th byte can only be found out to be one once 15 have been fetched */
+    if ((*status == INSN_PARTIAL || *status == INSN_TOO_LONG) && f.n < 15) {
         if (index != 0)
             return false;
         if (!fetch_second_page(t, gla, &f))

@@ -53,6 +53,11 @@ bool stack_push_frame(struct vcpu *v, const struct seg *ss, uint32_t *esp, const
     uint32_t sp = (*esp - n) & mask;
     uint32_t first = bytes_before_wrap(ss, sp, n);
 
+    /* SP wraps between pushes, not within one */
+    uint32_t astride = first != n ? first % size : 0;
+
+    if (astride && !segment_span_ok(ss, mask + 1 - astride, size))
+        return vcpu_raise_error(v, VEC_SS, error);
     if (!segment_span_ok(ss, sp, first) || (first != n && !segment_span_ok(ss, 0, n - first)))
         return vcpu_raise_error(v, VEC_SS, error);
     if (!write_frame(v, ss->base, sp, frame, first, n, user)) {

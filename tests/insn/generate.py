@@ -488,7 +488,7 @@ class Builder:
         if a16 != self.d16:
             prefix = b"\x67" + prefix
         high, limit = (rng.getrandbits(16) << 16, 0xFFFF) if a16 else (0, M32)
-        if uses_si and uses_di and overlap:
+        if uses_si and uses_di:
             high = 0  # see a16 MOVS in the docstring of run
         if uses_si:
             self.set_reg(ESI, (target - self.seg_base.get(segment, 0) & limit) | high)
