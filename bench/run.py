@@ -42,6 +42,10 @@ class Settings:
     output: str  # folder
     programs: list  # paths of the workload programs
     tsc_hz: float
+    load: float  # the host's load average before the run
+
+
+BUSY = 0.4  # load average a CPU that spoils a measurement
 
 
 class Progress:
@@ -150,7 +154,7 @@ UNITS = {"events": events.Events, "boot": Boot, "workloads": Workloads, "program
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--quick", action="store_true", help="once, an eighth of the work")
+    parser.add_argument("--quick", action="store_true", help="once, a quarter of the work")
     parser.add_argument("--repeat", type=int, help="times each system runs (5; quick: 1)")
     parser.add_argument("--systems", default="native,ringone,qemu", help="which, in turn order")
     parser.add_argument("--units", default=",".join(UNITS), help=f"parts to run ({','.join(UNITS)})")
@@ -175,6 +179,8 @@ def make_plan(arguments):
         unit.all_rows = [
             row for row in unit.all_rows if arguments.only in row.name or arguments.only == row.group
         ]
+    names = [row.name for unit in plan for row in unit.all_rows]
+    assert len(names) == len(set(names)), "samples are found by their row's name"
     return [unit for unit in plan if unit.all_rows]
 
 
@@ -190,10 +196,13 @@ def write_report(settings, systems, samples, plan, host):
     parts = ["# ringone: benchmark", ""]
     parts += [f"- {what}: {value}" for what, value in machine_info.describe(settings)]
     parts += [f"- time stamp counter: {host.tsc_hz / 1e6:.0f} MHz", ""]
+    if settings.load > BUSY * os.cpu_count():
+        parts += [f"**The machine was busy (load average {settings.load:.1f}) when the run began: the "
+                  "figures have other programs' work in them.**", ""]
     parts += ["## Targets", ""]
     parts += report.targets(results, host.tsc_hz, events.verdicts(costs)) + [""]
     if timed:
-        parts += ["## Times", "", "Medians of the host's clock; ± is half of the range.", ""]
+        parts += ["## Times", "", "Medians of wall-clock time; ± is half of the range.", ""]
         parts += report.times(results) + [""]
         parts += [
             f'"{table_of_rows.BOOT.name}" is from the start of the process; for qemu that includes its BIOS.',
@@ -233,6 +242,7 @@ def main():
         output=arguments.output,
         programs=build.programs(os.path.join(arguments.output, "programs")),
         tsc_hz=host.tsc_hz,
+        load=os.getloadavg()[0],
     )
     wanted = arguments.systems.split(",")
     reasons = {system: runners.unavailable(system) for system in wanted}

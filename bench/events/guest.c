@@ -168,7 +168,7 @@ static void user_events(void) {
     paging_set(PAGE, PAGE | PTE_W | PTE_U);
     handle(14, 0, handle_demand);
     handle(0x81, ACCESS_DPL3, handle_forget);
-    USER("page mapped on demand, used, unmapped", user_demand, PAGE);
+    USER("demand page", user_demand, PAGE);
     idt[14] = fault;
 }
 

@@ -26,7 +26,7 @@ NAMES = [
     "indirect jump",
     "indirect jump, ring 3",
     "page fault",
-    "page mapped on demand, used, unmapped",
+    "demand page",
     "divide fault",
     "PTE write",
     "PTE write, INVLPG",
@@ -72,7 +72,8 @@ BOUNDS = {
 
 EXPLANATION = [
     "Cycles of the time stamp counter for one event, median (of the repetitions' medians); the loop "
-    "itself is taken off. Measured by a guest of ours that maps memory as operating systems do. Native is "
+    "itself is taken off. A demand page is one that a fault maps, a user program reads and the kernel "
+    "unmaps again; the interrupt is the serial port's, without its port accesses. Measured by a guest of ours that maps memory as operating systems do. Native is "
     "an ordinary 32-bit process, so only what needs no privilege has a figure; on a virtual machine CPUID "
     "traps natively, too. The last three columns are those of Adams and Agesen, ASPLOS 2006 (Pentium 4, "
     "3.8 GHz).",

@@ -61,5 +61,5 @@ def describe(settings):
         ("repetitions", str(settings.repeat)),
         ("size of the work", "full" if settings.divisor == 1 else f"1/{settings.divisor}"),
         ("warm-up", "a tenth of the work before each row" if settings.warm_up else "none"),
-        ("load average at the end", " ".join(f"{load:.2f}" for load in os.getloadavg())),
+        ("load average before the run", f"{settings.load:.2f}"),
     ]

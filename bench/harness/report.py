@@ -185,7 +185,7 @@ def write_csv(path, results, divisor):
         writer = csv.writer(file)
         writer.writerow(["row", "group", "count", "system", "repetition", "seconds", "vmm_mib", "failed"])
         for row in results.rows:
-            count = max(1, row.count // divisor)
+            count = row.size(divisor)
             for line in results.samples.lines:
                 if line["row"] != row.name:
                     continue

@@ -8,7 +8,7 @@ work is not faster, it is wrong.
 import dataclasses
 import re
 
-QUICK_DIVISOR = 8
+QUICK_DIVISOR = 4
 ZEROS_MIB = 64  # the size of $Z at full size
 
 
@@ -25,8 +25,11 @@ class Row:
     work: float = 0
     unit: str = "workloads"  # rows of one unit share a boot
 
+    def size(self, divisor):
+        return max(1, self.count // divisor)
+
     def text(self, divisor):
-        return self.command.format(n=max(1, self.count // divisor))
+        return self.command.format(n=self.size(divisor))
 
 
 def program(name, group, count, file=None):
@@ -62,7 +65,7 @@ WORKLOADS = [
     program("16 processes", "kernel", 5000, "switch16"),
     program("fork wait", "kernel", 2000, "fork_wait"),
     program("fork exec wait", "kernel", 1500, "fork_exec"),
-    program("page fault", "kernel", 150, "page_fault"),
+    program("touch fresh pages", "kernel", 150, "page_fault"),
     program("mprotect", "kernel", 80, "mprotect"),
     program("signal", "kernel", 50, "signal"),
     program("tmpfs", "kernel", 350, "tmpfs"),
@@ -92,7 +95,7 @@ class Target:
 TARGETS = [
     Target("compute, native time", COMPUTE, "ringone", "native", 1.25, 1.6, at_least=False),
     Target("integer against TCG", ("integer",), "qemu", "ringone", 5, 2),
-    Target("x87 and SSE against TCG", ("x87", "SSE"), "qemu", "ringone", 20, None),
+    Target("x87 and SSE against TCG", ("x87", "SSE"), "qemu", "ringone", 20, 20),
     Target("kernel-heavy against TCG", ("kernel",), "qemu", "ringone", 3, 1.5),
     Target("real programs against TCG", ("real",), "qemu", "ringone", 4, 2.5),
     Target("boot to init against TCG", ("boot",), "qemu", "ringone", None, 2),

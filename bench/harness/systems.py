@@ -36,8 +36,9 @@ def script(rows, divisor, warm_up):
     mib = max(1, ZEROS_MIB // divisor)
     lines += [f"$B/dd if=/dev/zero of=$Z bs=1048576 count={mib} 2>/dev/null"]
     for number, row in enumerate(rows):
-        if warm_up and row.rate is None:
-            lines.append(f"{{ {row.text(divisor * WARM_UP_DIVISOR)}; }} >/dev/null 2>&1")
+        less = divisor * WARM_UP_DIVISOR
+        if warm_up and row.size(less) < row.size(divisor):
+            lines.append(f"{{ {row.text(less)}; }} >/dev/null 2>&1")
         lines.append(f"$P/stamp {number} begin; {row.text(divisor)}; $P/stamp {number} end $?")
     return "\n".join(lines) + "\n"
 

@@ -71,7 +71,7 @@ class Machine:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)  # it leads a session, see start_new_session
             self.process.wait()
         os.close(self.master)
         os.close(self.slave)
