@@ -4,6 +4,7 @@
  */
 #include "bt/bt_priv.h"
 #include "bt/key.h"
+#include "bt/native.h"
 #include "mmu/mmu.h"
 #include "vmm/cpu.h"
 
@@ -84,7 +85,7 @@ static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct b
 static void run_translated(struct bt *bt, struct vcpu *v) {
     if (vcpu_user(v))
         mmu_enter_user(v);
-    uint32_t key = key_of(v, false);
+    uint32_t key = key_of(v, bt->native_refused);
     uint8_t shadow = v->shadow;
     /* RF is cleared by the instruction that it lets pass a breakpoint. Where none is enabled no
      * one can tell when: PUSHF does not show it, and faults push it set. */
@@ -98,6 +99,7 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
         from_number = (uint32_t)((slot - 2) / BLOCK_EXITS);
         from = &bt->blocks[from_number];
     }
+    bt->native_refused = false;
     bt->stats.dispatches++;
     v->sysflags &= ~EFL_RF;
     if (key & KEY_SINGLE && !single_begin(v, resume))
@@ -186,7 +188,7 @@ void bt_run(struct vcpu *v) {
             continue;
         if (v->halted)
             halt(bt, v);
-        else
+        else if (!native_run(v))
             run_translated(bt, v);
     }
     bt->stats.run_ns += host_clock_ns() - bt->run_start_ns;

@@ -20,6 +20,8 @@ void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 #endif
 
+struct vcpu;
+
 /* -- memory --------------------------------------------------------------------------------- */
 
 /* Zeroed, page-aligned memory that is touched lazily and lives until exit. NULL: none left. */
@@ -77,6 +79,28 @@ bool host_clobbers_fpu(void);
 
 /* RFLAGS bits that are fixed while translated code runs here (IF, bit 1, ...). */
 uint32_t host_fixed_rflags(void);
+
+/* -- direct execution of guest user code, on hosts that can ------------------------------------ */
+
+/* Guest registers for CPL 3, before and after. */
+struct host_user {
+    uint32_t gpr[8]; /* EAX..EDI */
+    uint32_t eip;
+    uint32_t eflags;
+    uint16_t selector[6];   /* ES CS SS DS FS GS */
+    uint64_t descriptor[6]; /* what these selectors, and no others, name; 0: null */
+    uint64_t window;        /* base of the window that is the address space */
+    bool ts;                /* x87/SSE instructions raise #NM */
+    /* why it ended: a vector, with the linear address of a #PF or DR6 of a #DB */
+    unsigned vector;
+    uint64_t address;
+};
+enum { HOST_USER_KICKED = 256 };
+
+/* True: this host runs user code natively. */
+bool host_user_can(void);
+/* Runs in hardware ring 3 until an exception that bt_user_fault does not resolve, or a kick. */
+void host_user_run(struct vcpu *v, struct host_user *u);
 
 /* -- time ----------------------------------------------------------------------------------- */
 

@@ -51,10 +51,12 @@ static void seconds(stats_print_fn print, const char *name, uint64_t ns, uint64_
 }
 
 static void print_time(stats_print_fn print, const struct bt_stats *b) {
-    uint64_t other = b->translate_ns + b->halt_ns;
+    uint64_t other = b->translate_ns + b->halt_ns + b->native_ns;
     title(print, "time (s)");
     seconds(print, "total", b->run_ns, b->run_ns);
     seconds(print, "guest code and callouts", b->run_ns > other ? b->run_ns - other : 0, b->run_ns);
+    if (b->native_runs > 0)
+        seconds(print, "user code run natively", b->native_ns, b->run_ns);
     seconds(print, "translating", b->translate_ns, b->run_ns);
     seconds(print, "halted", b->halt_ns, b->run_ns);
 }
@@ -83,6 +85,8 @@ static void print_events(stats_print_fn print, const struct bt_stats *b) {
     count(print, "guest interrupts", b->interrupts);
     count(print, "host faults", b->host_faults);
     count(print, "kicks", b->polls);
+    if (b->native_runs > 0)
+        count(print, "native runs of user code", b->native_runs);
 }
 
 static void print_callouts(stats_print_fn print, const struct vcpu *v) {

@@ -84,11 +84,11 @@ boot_start:
     movl $0x80010033, %eax /* PG WP NE ET MP PE */
     movl %eax, %cr0
     lgdtl boot_gdt_pointer
-    ljmpl $SEL_CODE0, $boot_long
+    ljmpl $SEL_BOOT_CODE, $boot_long
 
     .code64
 boot_long:
-    movl $SEL_DATA0, %eax
+    movl $SEL_BOOT_DATA, %eax
     movl %eax, %ds
     movl %eax, %es
     movl %eax, %ss

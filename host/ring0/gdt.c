@@ -1,6 +1,6 @@
 /*
  * The GDT and the one TSS (Intel SDM vol. 3A sections 3.4.5, 8.7). Ring 1 has a 64-bit code segment
- * of DPL 1 and a data segment for its SS. There is nothing for ring 3: nothing runs there yet.
+ * of DPL 1 and a data segment for its SS. What is for ring 3 comes and goes (user.c).
  *
  * The TSS gives traps from ring 1 their stack, and an I/O bitmap beyond its limit: no port is open
  * to ring 1.
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/host.h"
 #include "host/ring0/layout.h"
 
 enum { STACK_BYTES = 32768, IST_STACK_BYTES = 8192 };
@@ -37,7 +38,7 @@ static struct tss tss;
 #define CODE64(dpl) (0x00209b0000000000u | (uint64_t)(dpl) << 45)
 #define DATA(dpl)   (0x0000930000000000u | (uint64_t)(dpl) << 45)
 
-static uint64_t gdt[8] = {
+static _Alignas(16) uint64_t gdt[GDT_ENTRIES] = {
     [SEL_CODE0 / 8] = CODE64(0),
     [SEL_DATA0 / 8] = DATA(0),
     [SEL_CODE1 / 8] = CODE64(1),
@@ -50,6 +51,12 @@ static void describe_tss(void) {
 
     gdt[SEL_TSS / 8] = limit | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
     gdt[SEL_TSS / 8 + 1] = base >> 32;
+}
+
+void gdt_set(uint16_t selector, uint64_t descriptor) {
+    if (selector >= SEL_CODE0)
+        host_panic("selector %04x is not the guest's", selector);
+    gdt[selector / 8] = descriptor;
 }
 
 void gdt_load(void) {

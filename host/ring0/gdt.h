@@ -4,10 +4,15 @@
 #ifndef HOST_RING0_GDT_H
 #define HOST_RING0_GDT_H
 
+#include <stdint.h>
+
 /* Stacks that a gate may name (Intel SDM vol. 3A section 6.14.5); 0: none, as the rings say. */
 enum { IST_NONE, IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK, IST_COUNT };
 
 /* Loads the GDT and the task register. */
 void gdt_load(void);
+
+/* Puts a descriptor where this selector points; 0 takes it away. Not one of our own. */
+void gdt_set(uint16_t selector, uint64_t descriptor);
 
 #endif

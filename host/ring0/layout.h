@@ -2,14 +2,14 @@
  * The address space of the ring-0 host, and the selectors of its GDT. Read by C, assembly and the
  * linker script.
  *
- *   0                      the low 4 GiB are left free
+ *   0                      guest user code, while it runs natively: its window once more
  *   WINDOWS_BASE           guest windows, WINDOW_STRIDE apart: 4 GiB, then 4 GiB of guard
  *   DIRECT_MAP             all physical memory, at DIRECT_MAP + address, not executable
  *   HEAP_BASE              host_alloc: mapped when first touched
  *   KERNEL_BASE            this program, at KERNEL_BASE + physical address
  *
- * Nothing is mapped for ring 3 (U/S is 0 everywhere): rings 0 and 1 are both "supervisor" for
- * paging (Intel SDM vol. 3A section 4.6).
+ * Only the first 4 GiB and the windows are mapped for ring 3, which cannot address more; rings 0
+ * and 1 are both "supervisor" for paging (Intel SDM vol. 3A section 4.6).
  */
 #ifndef HOST_RING0_LAYOUT_H
 #define HOST_RING0_LAYOUT_H
@@ -22,16 +22,23 @@
 #define HEAP_BYTES   0x0000008000000000
 #define WINDOWS_BASE 0x0000010000000000
 #define WINDOW_SHIFT 33 /* log2 of the stride */
+#define WINDOWS_MAX  32
+#define WINDOWS_END  0x0000014000000000
 
 /* Physical memory that the trampoline maps, at KERNEL_BASE and at DIRECT_MAP. */
 #define BOOT_MAP_BYTES 0x40000000
 
-#define SEL_CODE0  0x08
-#define SEL_DATA0  0x10
-#define SEL_CODE1  0x19 /* with RPL 1 */
-#define SEL_DATA1  0x21
-#define SEL_TSS    0x28
-#define SEL_CODE32 0x38 /* trampoline only */
+/* Our selectors end the GDT, to leave the rest to those of guest user code (user.c). */
+#define GDT_ENTRIES 8192
+#define SEL_CODE0   0xffc0
+#define SEL_DATA0   0xffc8
+#define SEL_CODE1   0xffd1 /* with RPL 1 */
+#define SEL_DATA1   0xffd9
+#define SEL_TSS     0xffe0
+
+/* In the trampoline's GDT. */
+#define SEL_BOOT_CODE 0x08
+#define SEL_BOOT_DATA 0x10
 
 /* Interrupt vectors: exceptions below 20h (Intel SDM vol. 3A section 6.3.1). */
 #define VECTOR_PIC      0x20

@@ -129,6 +129,7 @@ static void create(void) {
         cache = CACHE_BYTES;
     if (cache < CACHE_MIN_BYTES || !vm_create(&machine, options.ram_bytes, cache, &board))
         refuse("", "this machine has too little memory beside the guest's");
+    vm_set_form(&machine, VM_FORM_DIRECT); /* a window's pages cost little here */
 }
 
 /* The x87/SSE state that a processor has after reset (Intel SDM vol. 3A table 9-1). */
@@ -147,6 +148,7 @@ static void reset_fpu(void) {
 static void live(void) {
     for (;;) {
         reset_fpu();
+        machine.vcpu.tsc_offset = 0; /* user code reads the TSC as it is */
         bt_run(&machine.vcpu);
         if (machine.stop != VM_STOP_RESET && machine.stop != VM_STOP_TRIPLE_FAULT)
             return;

@@ -20,7 +20,11 @@ enum {
     CR4_OSFXSR = 1u << 9,
     CR4_OSXMMEXCPT = 1u << 10,
     CR4_FSGSBASE = 1u << 16,
+    CR4_UMIP = 1u << 11,
+    CR4_SMEP = 1u << 20,
     CPUID7_EBX_FSGSBASE = 1u << 0,
+    CPUID7_EBX_SMEP = 1u << 7,
+    CPUID7_ECX_UMIP = 1u << 2,
 };
 /* PG, WP, NE, ET, MP, PE; no TS and no EM: the guest's x87/SSE instructions run as they are. */
 #define CR0_VALUE 0x80010033u
@@ -33,13 +37,17 @@ bool paging_has_fsgsbase;
 static uint64_t root;
 static uint64_t devices;
 
+static bool is_window(uint64_t address) {
+    return address >= WINDOWS_BASE && address < WINDOWS_END;
+}
+
 /* The table below *entry, made if need be and wanted. */
-static uint64_t *below(uint64_t *entry, bool make) {
+static uint64_t *below(uint64_t *entry, bool make, uint64_t flags) {
     if (!(*entry & PTE_P)) {
         uint64_t frame = make ? frame_take() : 0;
         if (!frame)
             return NULL;
-        *entry = frame | PTE_P | PTE_RW | PTE_A;
+        *entry = frame | PTE_P | PTE_RW | PTE_A | flags;
     }
     return direct_map(*entry & PTE_FRAME);
 }
@@ -52,7 +60,7 @@ static uint64_t *table_at(uint64_t address, unsigned level, bool make) {
         uint64_t *entry = &table[address >> (12 + 9 * (l - 1)) & 511];
         if (*entry & PTE_LARGE)
             return NULL;
-        table = below(entry, make);
+        table = below(entry, make, is_window(address) ? PTE_US : 0);
     }
     return table;
 }
@@ -119,9 +127,14 @@ static void map_direct(uint64_t start, uint64_t end) {
 void paging_init(const struct boot_info *info) {
     uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
-    paging_has_fsgsbase = cpuid(0, 0).eax >= 7 && cpuid(7, 0).ebx & CPUID7_EBX_FSGSBASE;
+    struct cpuid leaf7 = cpuid(0, 0).eax >= 7 ? cpuid(7, 0) : (struct cpuid){0};
+    paging_has_fsgsbase = leaf7.ebx & CPUID7_EBX_FSGSBASE;
     if (paging_has_fsgsbase)
         cr4 |= CR4_FSGSBASE;
+    if (leaf7.ebx & CPUID7_EBX_SMEP)
+        cr4 |= CR4_SMEP; /* what a window shows is for ring 3 alone to execute */
+    if (leaf7.ecx & CPUID7_ECX_UMIP)
+        cr4 |= CR4_UMIP; /* SGDT, SIDT, SLDT, STR and SMSW trap in ring 3 */
     if (cpuid(0x80000001, 0).edx & 1u << 20)
         paging_nx = 1ull << 63;
     root = frame_take();
@@ -139,6 +152,41 @@ void paging_init(const struct boot_info *info) {
     write_cr4(cr4);
 }
 
+/* -- roots ----------------------------------------------------------------------------------------
+ */
+
+enum { TOP_ENTRIES = 512, GIB_ENTRIES = 4 };
+
+static uint64_t roots[WINDOWS_MAX]; /* by window; 0: none */
+
+static unsigned window_number(uint64_t window) {
+    return (unsigned)((window - WINDOWS_BASE) >> WINDOW_SHIFT);
+}
+
+bool paging_make_root(uint64_t window) {
+    uint64_t top = frame_take(), low = frame_take();
+
+    if (!top || !low)
+        return false;
+    uint64_t *entries = direct_map(top);
+    memcpy(entries, direct_map(root), TOP_ENTRIES * sizeof *entries);
+    entries[0] = low | PTE_P | PTE_RW | PTE_US | PTE_A;
+    roots[window_number(window)] = top;
+    return true;
+}
+
+void paging_use_root(uint64_t window) {
+    uint64_t top = roots[window_number(window)];
+    const uint64_t *entries = direct_map(top);
+    uint64_t *low = direct_map(entries[0] & PTE_FRAME);
+    const uint64_t *gibs = table_at(window, 3, true);
+
+    for (unsigned i = 0; gibs && i < GIB_ENTRIES; i++)
+        low[i] = gibs[(window >> 30 & 511) + i];
+    if (read_cr3() != top)
+        write_cr3(top);
+}
+
 /* -- the TLB --------------------------------------------------------------------------------------
  */
 
@@ -147,8 +195,11 @@ void paging_invalidate_now(const uint64_t *addresses, uint64_t n) {
         write_cr3(read_cr3());
         return;
     }
-    for (uint64_t i = 0; i < n; i++)
+    for (uint64_t i = 0; i < n; i++) {
         invlpg(addresses[i]);
+        if (is_window(addresses[i]))
+            invlpg((uint32_t)addresses[i]); /* as ring 3 sees it */
+    }
 }
 
 void paging_invalidate(const uint64_t *addresses, uint64_t n) {

@@ -11,6 +11,7 @@
 
 #define PTE_P     (1ull << 0)
 #define PTE_RW    (1ull << 1)
+#define PTE_US    (1ull << 2)
 #define PTE_PWT   (1ull << 3)
 #define PTE_PCD   (1ull << 4)
 #define PTE_A     (1ull << 5)
@@ -36,6 +37,14 @@ bool paging_map(uint64_t address, uint64_t physical, uint64_t flags);
 /* Unmaps the table that holds the entry of `address` and gives it back; entries must be dropped
  * from the TLB by the caller. Returns how many present entries it had. */
 unsigned paging_drop_table(uint64_t address);
+
+/* -- roots: page tables that show one window at 0, too ------------------------------------------
+ */
+
+/* Makes CR3 that of the window's root, which shows the window's present tables. Ring 0. */
+void paging_use_root(uint64_t window);
+/* Makes a root for a window. False: no memory. After all else that is mapped has its top entry. */
+bool paging_make_root(uint64_t window);
 
 /* The mapping of a device's registers, not cached. NULL: no memory for tables. */
 void *paging_map_device(uint64_t physical);

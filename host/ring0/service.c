@@ -15,54 +15,60 @@
 #include "host/ring0/power.h"
 #include "host/ring0/serial.h"
 #include "host/ring0/trap.h"
+#include "host/ring0/user.h"
 
 uint64_t service_count[SERVICE_COUNT];
 
-typedef void (*service_fn)(uint64_t a, uint64_t b, const struct trap_frame *f);
+typedef void (*service_fn)(uint64_t a, uint64_t b, struct trap_frame *f);
 
-static void invalidate(uint64_t a, uint64_t b, const struct trap_frame *f) {
+static void invalidate(uint64_t a, uint64_t b, struct trap_frame *f) {
     (void)f;
     paging_invalidate_now((const uint64_t *)(uintptr_t)a, b);
 }
 
-static void wait(uint64_t a, uint64_t b, const struct trap_frame *f) {
+static void wait(uint64_t a, uint64_t b, struct trap_frame *f) {
     (void)b;
     (void)f;
     clock_wait(a);
 }
 
-static void serial(uint64_t a, uint64_t b, const struct trap_frame *f) {
+static void serial(uint64_t a, uint64_t b, struct trap_frame *f) {
     (void)a;
     (void)b;
     (void)f;
     serial_pump();
 }
 
-static void print(uint64_t a, uint64_t b, const struct trap_frame *f) {
+static void print(uint64_t a, uint64_t b, struct trap_frame *f) {
     (void)f;
     console_write((const char *)(uintptr_t)a, b);
 }
 
-static void debugcon(uint64_t a, uint64_t b, const struct trap_frame *f) {
+static void user(uint64_t a, uint64_t b, struct trap_frame *f) {
+    (void)b;
+    user_enter(f, (struct host_user *)(uintptr_t)a);
+}
+
+static void debugcon(uint64_t a, uint64_t b, struct trap_frame *f) {
     enum { PORT = 0xe9 };
     (void)f;
     for (uint64_t i = 0; i < b; i++)
         out8(PORT, ((const uint8_t *)(uintptr_t)a)[i]);
 }
 
-static void gs_base(uint64_t a, uint64_t b, const struct trap_frame *f) {
+static void gs_base(uint64_t a, uint64_t b, struct trap_frame *f) {
     (void)b;
     (void)f;
     write_msr(MSR_GS_BASE, a);
 }
 
-static void off(uint64_t a, uint64_t b, const struct trap_frame *f) {
+static void off(uint64_t a, uint64_t b, struct trap_frame *f) {
     (void)b;
     (void)f;
     power_off((unsigned)a);
 }
 
-static void panic(uint64_t a, uint64_t b, const struct trap_frame *f) {
+static void panic(uint64_t a, uint64_t b, struct trap_frame *f) {
     (void)b;
     panic_screen((const char *)(uintptr_t)a, f);
 }
@@ -75,6 +81,7 @@ static const struct {
     [SERVICE_WAIT] = {wait, "wait"},
     [SERVICE_SERIAL] = {serial, "serial port"},
     [SERVICE_PRINT] = {print, "print"},
+    [SERVICE_USER] = {user, "run user code natively"},
     [SERVICE_DEBUGCON] = {debugcon, "debug console"},
     [SERVICE_GS_BASE] = {gs_base, "set GS.base"},
     [SERVICE_POWER_OFF] = {off, "power off"},

@@ -13,6 +13,7 @@ enum service {
     SERVICE_WAIT,       /* clock_wait(a) */
     SERVICE_SERIAL,     /* serial_pump() */
     SERVICE_PRINT,      /* console_write(a, b) */
+    SERVICE_USER,       /* user_enter(caller's frame, a) */
     SERVICE_DEBUGCON,   /* b bytes at a to port E9h */
     SERVICE_GS_BASE,    /* GS.base = a, where WRGSBASE is missing */
     SERVICE_POWER_OFF,  /* power_off(a): does not return */

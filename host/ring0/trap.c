@@ -25,6 +25,7 @@
 #include "host/ring0/panic.h"
 #include "host/ring0/serial.h"
 #include "host/ring0/service.h"
+#include "host/ring0/user.h"
 #include "vmm/vcpu.h"
 
 void trap_handle(struct trap_frame *f); /* called by entry.S */
@@ -56,11 +57,20 @@ static void resume_with(struct trap_frame *f, const struct host_regs *r) {
     f->rflags = r->rflags;
 }
 
+/* DR6, which the processor never clears by itself. */
+static uint64_t take_dr6(void) {
+    uint64_t value;
+
+    __asm__ volatile("mov %%dr6, %0" : "=r"(value));
+    __asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ull));
+    return value;
+}
+
 static void exception(struct trap_frame *f) {
     trap_counts.exceptions++;
     uint64_t address = f->vector == VEC_PF ? read_cr2() : 0;
 
-    if (f->vector == VEC_PF && heap_touch(address))
+    if (f->vector == VEC_PF && (f->cs & 3) != 3 && heap_touch(address))
         return;
     if (trap_probe.rip && f->rip == trap_probe.rip) {
         trap_probe.vector = f->vector;
@@ -75,14 +85,22 @@ static void exception(struct trap_frame *f) {
             return;
         }
     }
+    if ((f->cs & 3) == 3 && f->vector != VEC_NMI && f->vector != VEC_DF && f->vector != VEC_MC) {
+        if (f->vector == VEC_PF && bt_user_fault(watched, (gla_t)address, f->error & PFERR_W))
+            return;
+        user_leave(f, (unsigned)f->vector, f->vector == VEC_DB ? take_dr6() : address);
+        return;
+    }
     panic_screen(NULL, f);
 }
 
 static void kick(struct trap_frame *f) {
     if (!watched)
         return;
-    if ((f->cs & 3) == 0) {
+    if ((f->cs & 3) != 1) {
         bt_kick(watched, NULL);
+        if ((f->cs & 3) == 3)
+            user_leave(f, HOST_USER_KICKED, 0);
         return;
     }
     trap_counts.kicks_ring1++;

@@ -5,6 +5,7 @@
  *
  * All four functions run in ring 1 or, from bt_host_fault, in ring 0; only the TLB is ring 0's.
  */
+#include "host/ring0/windows.h"
 #include "host/host.h"
 #include "host/ring0/cpu_ops.h"
 #include "host/ring0/frames.h"
@@ -13,7 +14,7 @@
 #include "host/ring0/ram.h"
 #include "host/ring0/service.h"
 
-enum { WINDOWS = 32, TABLE_PAGES = 512, BUDGET = 1000000 };
+enum { TABLE_PAGES = 512, BUDGET = 1000000 };
 
 #define WINDOW_PAGES (1ull << 20)
 
@@ -21,7 +22,7 @@ struct host_window {
     uint64_t base;
 };
 
-static struct host_window windows[WINDOWS];
+static struct host_window windows[WINDOWS_MAX];
 static unsigned window_count;
 static uint64_t current_gs;
 
@@ -38,10 +39,13 @@ static void note(struct stale *s, uint64_t address) {
 }
 
 struct host_window *host_window_create(void) {
-    if (window_count == WINDOWS)
+    if (window_count == WINDOWS_MAX)
         return NULL;
     struct host_window *w = &windows[window_count];
-    w->base = WINDOWS_BASE + ((uint64_t)window_count++ << WINDOW_SHIFT);
+    w->base = WINDOWS_BASE + ((uint64_t)window_count << WINDOW_SHIFT);
+    if (!paging_make_root(w->base))
+        return NULL;
+    window_count++;
     return w;
 }
 
@@ -59,7 +63,7 @@ static bool in_window(uint32_t gla, uint64_t bytes) {
 
 bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
                      bool writable) {
-    uint64_t flags = PTE_P | PTE_A | PTE_D | (writable ? PTE_RW : 0) | paging_nx;
+    uint64_t flags = PTE_P | PTE_A | PTE_D | PTE_US | (writable ? PTE_RW : 0);
     struct stale stale = {.count = 0};
     uint64_t *entry = NULL;
     bool done = true;
@@ -146,6 +150,10 @@ bool host_window_unmap(struct host_window *w, uint32_t gla, uint64_t bytes) {
     each_present(w, gla, bytes, clear, &stale);
     paging_invalidate(stale.at, stale.count);
     return true;
+}
+
+void windows_forget_gs(void) {
+    current_gs = UINT64_MAX;
 }
 
 void host_set_window(uint64_t base) {

@@ -184,6 +184,15 @@ bool host_clobbers_fpu(void) {
     return false;
 }
 
+bool host_user_can(void) {
+    return false; /* it could issue host system calls */
+}
+
+void host_user_run(struct vcpu *v, struct host_user *u) {
+    (void)v;
+    (void)u;
+}
+
 uint32_t host_fixed_rflags(void) {
     return 0x202;
 }

@@ -1,0 +1,17 @@
+/*
+ * Guest user code in hardware ring 3.
+ */
+#ifndef HOST_RING0_USER_H
+#define HOST_RING0_USER_H
+
+#include <stdint.h>
+
+struct host_user;
+struct trap_frame;
+
+/* Ring 0, from ring 1's service call: makes the frame that of ring 3. */
+void user_enter(struct trap_frame *f, struct host_user *u);
+/* Ring 0: ring 3 is left for `vector`; the frame becomes that of the service call again. */
+void user_leave(struct trap_frame *f, unsigned vector, uint64_t address);
+
+#endif
