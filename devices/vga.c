@@ -234,3 +234,28 @@ void vga_reset(struct vga *g) {
     g->dac_mask = 0xff;
     g->gc[8] = 0xff; /* bit mask */
 }
+
+/* IBM VGA technical reference, mode 3+ (720x400). */
+void vga_set_text_mode(struct vga *g) {
+    static const uint8_t seq[] = {0x03, 0x00, 0x03, 0x00, 0x02};
+    static const uint8_t gc[] = {0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x0e, 0x0f, 0xff};
+    static const uint8_t crtc[] = {0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00,
+                                   0x4f, 0x0d, 0x0e, 0x00, 0x00, 0x00, 0x00, 0x9c, 0x8e,
+                                   0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff};
+    static const uint8_t attr[] = {0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x14, 0x07, 0x38, 0x39, 0x3a,
+                                   0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x0c, 0x00, 0x0f, 0x08, 0x00};
+
+    g->misc = 0x67;
+    memcpy(g->seq, seq, sizeof seq);
+    memcpy(g->gc, gc, sizeof gc);
+    memcpy(g->crtc, crtc, sizeof crtc);
+    memcpy(g->attr, attr, sizeof attr);
+    g->attr_index = 0x20;             /* the palette is in use */
+    for (unsigned i = 0; i < 64; i++) /* rgbRGB */
+        for (unsigned part = 0; part < 3; part++)
+            g->dac[i][part] = (uint8_t)((i & 4u >> part ? 42 : 0) + (i & 0x20u >> part ? 21 : 0));
+    for (unsigned cell = 0; cell < 0x4000; cell++) {
+        g->memory[cell * 2][0] = ' ';
+        g->memory[cell * 2][1] = 0x07;
+    }
+}

@@ -36,6 +36,8 @@ struct vga {
 /* Attaches ports and memory. False: one is taken. */
 bool vga_create(struct vga *g, struct bus *bus, struct vclock *clock);
 void vga_reset(struct vga *g);
+/* As firmware leaves it: mode 3, 80x25 characters, the screen blank, without fonts. */
+void vga_set_text_mode(struct vga *g);
 
 /* The text screen. False: the mode is a graphics mode, or none is set. */
 struct vga_text {

@@ -159,10 +159,12 @@ void board_reset(struct vm *vm) {
     vga_reset(&b->vga);
     if (b->has_ide)
         ide_reset(&b->ide);
-    if (b->has_rom)
+    if (b->has_rom) {
         fw_cfg_reset(&b->fw_cfg);
-    else
+    } else {
+        vga_set_text_mode(&b->vga);
         put_tables(vm);
+    }
 }
 
 void board_service(struct vm *vm) {

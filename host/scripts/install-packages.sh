@@ -12,7 +12,7 @@ packages=(
     # tests, bench
     libcmocka-dev nasm qemu-system-x86 util-linux gnuplot-nox bzip2
     # firmware and boot loader in a virtual machine
-    seabios grub-common grub-pc-bin mtools xorriso
+    seabios grub-common grub-pc-bin mtools xorriso grub-invaders memtest86+
     # check
     clang clang-format clang-tidy libclang-rt-14-dev
 )

@@ -202,7 +202,7 @@ static void help_and_version(void **state) {
         assert_in_range(strlen(line), 1, 80);
         lines++;
     }
-    assert_in_range(lines, 15, 24); /* and two empty ones: a screen of 24 */
+    assert_in_range(lines, 15, 24); /* a screen */
 }
 
 int main(void) {

@@ -81,6 +81,23 @@ static void test_text_screen(void **state) {
     assert_false(vga_text_size(&vga, &t));
 }
 
+static void test_mode_of_firmware(void **state) {
+    struct vga_text t;
+    uint8_t row[VGA_COLUMNS_MAX];
+    (void)state;
+    vga_set_text_mode(&vga);
+    assert_true(vga_text_size(&vga, &t));
+    assert_int_equal(t.columns, 80);
+    assert_int_equal(t.rows, 25);
+    assert_int_equal(t.cursor_row, 0);
+    vga_text_row(&vga, &t, 24, row);
+    for (unsigned i = 0; i < 80; i++)
+        assert_int_equal(row[i], ' ');
+    poke(0xb8000 + 2 * (24 * 80 + 79), 'x');
+    vga_text_row(&vga, &t, 24, row);
+    assert_int_equal(row[79], 'x');
+}
+
 static void test_font_plane(void **state) {
     (void)state;
     text_mode();
@@ -232,16 +249,10 @@ static void test_protected_registers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(test_text_screen),
-        T(test_font_plane),
-        T(test_chain4),
-        T(test_write_modes),
-        T(test_read_compare),
-        T(test_palette),
-        T(test_attribute_flip_flop),
-        T(test_retrace_comes_and_goes),
-        T(test_monochrome_ports),
-        T(test_protected_registers),
+        T(test_text_screen),      T(test_mode_of_firmware),    T(test_font_plane),
+        T(test_chain4),           T(test_write_modes),         T(test_read_compare),
+        T(test_palette),          T(test_attribute_flip_flop), T(test_retrace_comes_and_goes),
+        T(test_monochrome_ports), T(test_protected_registers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
