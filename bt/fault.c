@@ -138,9 +138,14 @@ void bt_kick(struct vcpu *v, struct host_regs *regs) {
     struct bt *bt = v->vm->bt;
     uint64_t rx = (uint64_t)(uintptr_t)bt->code.rx;
 
+    bool translated = regs && regs->rip >= rx && regs->rip < rx + bt->code.size;
+
+    /* where the guest's time goes: kicks are the samples */
+    if (regs && !v->halted)
+        translated ? bt->stats.samples_translated++ : bt->stats.samples_vmm++;
     v->vm->kicked = true;
     v->jc_now = v->jc_sti = (uint64_t)(uintptr_t)bt->poison;
-    if (!regs || regs->rip < rx || regs->rip >= rx + bt->code.size)
+    if (!translated)
         return;
     /* where thunks push and pop C's registers, R13 is C's */
     if (!returns_on_stack(v, regs->gpr[RSP]))
