@@ -44,12 +44,16 @@ void attempt(uint32_t eip);
 struct regs attempt_regs(uint32_t eip);
 void attempt_from(const struct regs *in);
 
+/* Puts back what a snippet of ring 0 or a device may have changed. */
+void restore(void);
+
 /* One round of each kind. */
 void round_code(void);
 void round_pages(void);
 void round_tables(void);
 void round_ports(void);
 void round_system(void);
+void round_disks(void);
 
 void pages_init(void);
 

@@ -1,6 +1,6 @@
-/* The fuzzing kernel. Command line: the kind of round (code, pages, tables, ports, system), how
- * snippets run (paging, pae, ring3, v86), seed=N and rounds=N. It prints the number of rounds it
- * has done, and powers off after the last. */
+/* The fuzzing kernel. Command line: the kind of round (code, pages, tables, ports, disks, system),
+ * how snippets run (paging, pae, ring3, v86), seed=N and rounds=N. It prints the number of rounds
+ * it has done, and powers off after the last. */
 #include "fuzz.h"
 
 struct fuzz fuzz;
@@ -60,8 +60,7 @@ static void restore_control(void) {
     }
 }
 
-/* What a snippet of ring 0 may have changed. */
-static void restore(void) {
+void restore(void) {
     restore_control();
     gdt_init();
     idt_init();
@@ -130,7 +129,7 @@ struct kind {
 };
 static const struct kind kinds[] = {
     {"code", round_code},   {"pages", round_pages},   {"tables", round_tables},
-    {"ports", round_ports}, {"system", round_system},
+    {"ports", round_ports}, {"system", round_system}, {"disks", round_disks},
 };
 
 /* Whether `text` has the word; *value is what follows its "=". */

@@ -57,6 +57,9 @@ uint32_t rnd_address(void) {
         page = rnd();
         break;
     case 2:
+        page = 0xA0000 + below(0x20000); /* VGA */
+        break;
+    case 3:
         page = FUZZ_CODE + below(FUZZ_CODE_BYTES);
         break;
     default:
