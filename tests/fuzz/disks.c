@@ -5,7 +5,7 @@
 enum { BM = 0xC000, TABLE = FUZZ_FREE, IDE_DEVFN = 1 << 3 | 1 };
 
 static uint32_t io_base(void) {
-    return one_in(2) ? 0x1F0 : 0x170;
+    return one_in(8) ? 0x170 : 0x1F0;
 }
 
 /* Physical regions: in free memory, across the end of RAM, at devices, nowhere. */
@@ -24,11 +24,16 @@ static void task_file(uint32_t base) {
                                        0x35, 0x39, 0x40, 0x70, 0x90, 0x91, 0xA0, 0xA1,
                                        0xC4, 0xC5, 0xC6, 0xC8, 0xCA, 0xE0, 0xE7, 0xEA,
                                        0xEC, 0xEF, 0xF5, 0xF8, 0x27, 0x10, 0x08};
-    for (uint32_t n = 1; n < 6; n++)
-        if (one_in(2))
-            outb((uint16_t)(base + n), (uint8_t)(one_in(3) ? rnd() : below(8)));
-    if (one_in(2))
+    if (one_in(2)) { /* sectors that are there, or nearly so (the disk has 2,048) */
+        uint8_t sane[] = {0, (uint8_t)below(20), (uint8_t)rnd(), (uint8_t)below(9), 0, 0xE0};
+        for (uint32_t n = 0; n < sizeof sane; n++)
+            outb((uint16_t)(base + 1 + n), sane[n]);
+    } else {
+        for (uint32_t n = 1; n < 6; n++)
+            if (one_in(2))
+                outb((uint16_t)(base + n), (uint8_t)(one_in(3) ? rnd() : below(8)));
         outb((uint16_t)(base + 6), (uint8_t)(0xA0 | (rnd() & (one_in(4) ? 0xFF : 0x50))));
+    }
     outb((uint16_t)(base + 7), one_in(8) ? (uint8_t)rnd() : commands[below(sizeof commands)]);
     if (one_in(16))
         outb((uint16_t)(base + 0x206), (uint8_t)(rnd() & 0x86));
@@ -55,6 +60,8 @@ static void bus_master(uint32_t base) {
     outb((uint16_t)(bm + 2), (uint8_t)rnd());
     outb(bm, (uint8_t)(one_in(4) ? rnd() : below(2) << 3));
     task_file(base);
+    if (one_in(2))
+        outb((uint16_t)(base + 7), one_in(2) ? 0xC8 : 0xCA); /* READ DMA, WRITE DMA */
     outb(bm, (uint8_t)(1 | below(2) << 3));
     for (uint32_t n = below(4); n; n--)
         inb((uint16_t)(bm + below(8)));
