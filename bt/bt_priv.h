@@ -88,6 +88,13 @@ enum side_fix {
     FIX_STRING,  /* a repeated string instruction at work: may be interrupted between elements */
 };
 
+/* The guest's GDT for user code that runs natively (native.c). */
+struct native_gdt {
+    uint64_t guest[HOST_USER_GDT]; /* as the guest had it when last looked at */
+    uint64_t user[HOST_USER_GDT];  /* what of it user code may see */
+    uint64_t version;
+};
+
 struct bt {
     struct vm *vm;
     struct host_code code;
@@ -123,6 +130,7 @@ struct bt {
     uint64_t run_start_ns;
     uint8_t seen[INSN_MNEMONICS]; /* by mnemonic: coverage.c */
     bool native_refused;          /* the next instruction is the translator's (native.c) */
+    struct native_gdt native_gdt;
     struct bt_stats stats;
 };
 

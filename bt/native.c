@@ -6,8 +6,9 @@
  * the guest's own processor would show and do:
  *   - paging by the address space's window, which holds exactly the user pages
  *   - IOPL 0, IF 1, no TF, no virtual-8086 mode, no debug registers, no alignment checks
- *   - 4 GiB segments whose hidden parts equal the guest's present descriptors, or null FS and GS;
- *     other selectors are not in the host's table, and loading them traps
+ *   - 4 GiB segments whose hidden parts equal the guest's present descriptors, or null FS and GS
+ *   - a GDT of at most 128 descriptors: those of DPL 3 stand in the processor's own, where it finds
+ *     them by itself (MOV to FS or GS, LSL); using another traps
  *   - the guest's TSC is the host's
  * Everything that traps but is not a shadow miss is done again by the translator, one instruction:
  * INT n, SYSENTER, faults, privileged instructions and segment loads have one implementation.
@@ -16,6 +17,7 @@
 
 #include "bt/bt_priv.h"
 #include "mmu/mmu.h"
+#include "vmm/cpu.h"
 #include "vmm/debug_trap.h"
 #include "vmm/segment.h"
 
@@ -46,53 +48,73 @@ static uint64_t descriptor_of(const struct seg *s) {
     return (uint64_t)hi << 32 | lo;
 }
 
-/* True: the guest's table holds the same now, but for the accessed bit. */
-static bool is_current(struct vcpu *v, const struct seg *s, uint64_t descriptor) {
-    const uint64_t accessed = (uint64_t)SEG_A << 40;
-    uint64_t now;
+#define DESC_A   ((uint64_t)SEG_A << 40)
+#define DESC_P   ((uint64_t)SEG_P << 40)
+#define DESC_S   ((uint64_t)SEG_S << 40)
+#define DESC_L   ((uint64_t)SEG_L << 40)
+#define DESC_DPL ((uint64_t)SEG_DPL << 40)
 
-    if ((s->sel | 7u) > v->gdtr.limit ||
-        mmu_peek(v, segment_desc_gla(v, s->sel), &now, sizeof now) != sizeof now)
-        return false;
-    return (now | accessed) == (descriptor | accessed);
+/* A descriptor as user code may have it. What would be marked accessed is given as absent, so that
+ * the translator marks it in the guest's table. */
+static uint64_t user_descriptor(uint64_t guest) {
+    if ((guest & (DESC_S | DESC_DPL)) != (DESC_S | DESC_DPL) || guest & DESC_L)
+        return 0;
+    return guest & DESC_A ? guest : guest & ~DESC_P;
 }
 
-static bool load_segment(struct vcpu *v, unsigned sreg, struct host_user *u) {
+/* Follows the guest's GDT. False: it is too big, or not in plain memory. */
+static bool update_gdt(struct vcpu *v, struct native_gdt *g) {
+    uint64_t now[HOST_USER_GDT] = {0};
+    uint32_t bytes = ((uint32_t)v->gdtr.limit + 1) & ~7u;
+    bool changed = g->version == 0;
+
+    if (bytes > sizeof now || mmu_peek(v, v->gdtr.base, now, bytes) != bytes)
+        return false;
+    for (unsigned i = 0; i < HOST_USER_GDT && !changed; i++)
+        changed = now[i] != g->guest[i];
+    if (!changed)
+        return true;
+    g->version++;
+    for (unsigned i = 0; i < HOST_USER_GDT; i++) {
+        g->guest[i] = now[i];
+        g->user[i] = i ? user_descriptor(now[i]) : 0;
+    }
+    return true;
+}
+
+static uint64_t descriptor_at(const struct native_gdt *g, uint16_t selector) {
+    return selector / 8 < HOST_USER_GDT ? g->user[selector / 8] : 0;
+}
+
+static bool load_segment(const struct vcpu *v, unsigned sreg, struct host_user *u) {
     const struct seg *s = &v->seg[sreg];
-    const unsigned need = 3u << SEG_DPL_SHIFT;
     bool null = !(s->sel & ~SELECTOR_RPL) && !s->attr;
 
     u->selector[sreg] = s->sel;
-    u->descriptor[sreg] = 0;
     if (null && sreg >= SEG_FS)
         return true;
-    if (segment_class(s, sreg == SEG_CS) == SEGMENT_CHECKED || (s->attr & SEG_DPL) != need ||
-        (s->attr & SEG_L) || (s->sel & SELECTOR_TI))
+    if (segment_class(s, sreg == SEG_CS) == SEGMENT_CHECKED || (s->sel & SELECTOR_TI))
         return false;
     if (sreg == SEG_CS && ((s->attr & SEG_E) || !(s->attr & SEG_DB)))
         return false;
     if ((sreg == SEG_CS || sreg == SEG_SS) && (s->sel & SELECTOR_RPL) != 3)
         return false;
-    u->descriptor[sreg] = descriptor_of(s);
-    for (unsigned other = 0; other < sreg; other++)
-        if (u->descriptor[other] && ((u->selector[other] ^ s->sel) & ~SELECTOR_RPL) == 0)
-            return u->descriptor[other] == u->descriptor[sreg];
-    return is_current(v, s, u->descriptor[sreg]);
+    return (descriptor_of(s) | DESC_A) == descriptor_at(&v->vm->bt->native_gdt, s->sel);
 }
 
-/* User code may have loaded null and the selectors that were in the host's table. */
+/* User code may have loaded null, or a descriptor of the table. */
 static void store_segments(struct vcpu *v, const struct host_user *u) {
-    struct seg before[SEG_COUNT];
-
-    memcpy(before, v->seg, sizeof before);
     for (unsigned sreg = 0; sreg < SEG_COUNT; sreg++) {
-        if (u->selector[sreg] == before[sreg].sel)
+        uint16_t selector = u->selector[sreg];
+        uint64_t descriptor = descriptor_at(&v->vm->bt->native_gdt, selector);
+        struct seg now = {.sel = selector};
+
+        if (selector == v->seg[sreg].sel)
             continue;
-        struct seg now = {.sel = u->selector[sreg]};
-        for (unsigned other = 0; now.sel & ~SELECTOR_RPL && other < SEG_COUNT; other++)
-            if (u->descriptor[other] && ((before[other].sel ^ now.sel) & ~SELECTOR_RPL) == 0)
-                now = before[other];
-        now.sel = u->selector[sreg];
+        if (descriptor) {
+            struct desc d = {(uint32_t)descriptor, (uint32_t)(descriptor >> 32)};
+            cpu_desc_unpack(selector, &d, &now);
+        }
         vcpu_set_seg(v, sreg, &now);
     }
 }
@@ -130,7 +152,7 @@ bool native_run(struct vcpu *v) {
     if (bt->native_refused || !mode_allows(v) || !host_user_can())
         return false;
     mmu_enter_user(v);
-    if (!v->window_base[1])
+    if (!v->window_base[1] || !update_gdt(v, &bt->native_gdt))
         return false;
     for (unsigned sreg = 0; sreg < SEG_COUNT; sreg++)
         if (!load_segment(v, sreg, &u))
@@ -139,6 +161,8 @@ bool native_run(struct vcpu *v) {
     u.eip = v->eip;
     u.eflags = vcpu_eflags(v) & ~EFL_RF;
     u.window = v->window_base[1];
+    u.gdt = bt->native_gdt.user;
+    u.gdt_version = bt->native_gdt.version;
     uint64_t start = host_clock_ns();
     host_user_run(v, &u);
     bt->stats.native_ns += host_clock_ns() - start;

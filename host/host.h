@@ -87,15 +87,16 @@ struct host_user {
     uint32_t gpr[8]; /* EAX..EDI */
     uint32_t eip;
     uint32_t eflags;
-    uint16_t selector[6];   /* ES CS SS DS FS GS */
-    uint64_t descriptor[6]; /* what these selectors, and no others, name; 0: null */
-    uint64_t window;        /* base of the window that is the address space */
-    bool ts;                /* x87/SSE instructions raise #NM */
+    uint16_t selector[6]; /* ES CS SS DS FS GS */
+    const uint64_t *gdt;  /* HOST_USER_GDT descriptors: what selectors name */
+    uint64_t gdt_version; /* differs when the table has changed */
+    uint64_t window;      /* base of the window that is the address space */
+    bool ts;              /* x87/SSE instructions raise #NM */
     /* why it ended: a vector, with the linear address of a #PF or DR6 of a #DB */
     unsigned vector;
     uint64_t address;
 };
-enum { HOST_USER_KICKED = 256 };
+enum { HOST_USER_KICKED = 256, HOST_USER_GDT = 128 };
 
 /* True: this host runs user code natively. */
 bool host_user_can(void);

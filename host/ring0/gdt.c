@@ -53,10 +53,10 @@ static void describe_tss(void) {
     gdt[SEL_TSS / 8 + 1] = base >> 32;
 }
 
-void gdt_set(uint16_t selector, uint64_t descriptor) {
-    if (selector >= SEL_CODE0)
-        host_panic("selector %04x is not the guest's", selector);
-    gdt[selector / 8] = descriptor;
+void gdt_set_user(const uint64_t *descriptors, unsigned n) {
+    if (n > SEL_CODE0 / 8)
+        host_panic("%u descriptors for user code", n);
+    memcpy(gdt, descriptors, n * sizeof *gdt);
 }
 
 void gdt_load(void) {

@@ -12,7 +12,7 @@ enum { IST_NONE, IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK, IST_COUNT };
 /* Loads the GDT and the task register. */
 void gdt_load(void);
 
-/* Puts a descriptor where this selector points; 0 takes it away. Not one of our own. */
-void gdt_set(uint16_t selector, uint64_t descriptor);
+/* Replaces the first n descriptors, which are not ours. */
+void gdt_set_user(const uint64_t *descriptors, unsigned n);
 
 #endif

@@ -8,7 +8,7 @@
  *   ring 0   user_leave notes ring 3's registers, puts the gate's frame back; IRET
  *   ring 1   host_user_run returns
  *
- * The GDT holds no more for ring 3 than the descriptors that struct host_user names. No gate but
+ * The GDT holds for ring 3 the descriptors that struct host_user gives, all of DPL 3. No gate but
  * ours has a DPL above 1 (and ours has 1), so INT n is #GP for ring 3, as is SYSENTER with its CS
  * 0; SYSCALL is off.
  */
@@ -30,6 +30,7 @@ enum { ES, CS, SS, DS, FS, GS, SEGMENTS };
 
 static struct trap_frame caller;
 static struct host_user *running;
+static uint64_t gdt_version; /* of the descriptors that the GDT holds */
 
 bool host_user_can(void) {
     return true;
@@ -38,12 +39,6 @@ bool host_user_can(void) {
 void host_user_run(struct vcpu *v, struct host_user *u) {
     (void)v;
     service_call(SERVICE_USER, (uint64_t)(uintptr_t)u, 0);
-}
-
-static void set_descriptors(const struct host_user *u, bool present) {
-    for (unsigned s = 0; s < SEGMENTS; s++)
-        if (u->descriptor[s])
-            gdt_set(u->selector[s], present ? u->descriptor[s] : 0);
 }
 
 void user_enter(struct trap_frame *f, struct host_user *u) {
@@ -55,7 +50,10 @@ void user_enter(struct trap_frame *f, struct host_user *u) {
     }
     caller = *f;
     running = u;
-    set_descriptors(u, true);
+    if (u->gdt_version != gdt_version) {
+        gdt_set_user(u->gdt, HOST_USER_GDT);
+        gdt_version = u->gdt_version;
+    }
     paging_use_root(u->window);
     if (u->ts)
         write_cr0(read_cr0() | CR0_TASK_SWITCHED);
@@ -84,7 +82,6 @@ void user_leave(struct trap_frame *f, unsigned vector, uint64_t address) {
                      "movl %%fs, %2\n\t"
                      "movl %%gs, %3"
                      : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
-    set_descriptors(u, false);
     windows_forget_gs();
     if (u->ts)
         write_cr0(read_cr0() & ~CR0_TASK_SWITCHED);
