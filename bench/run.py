@@ -18,6 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests/boot"))
 sys.path.insert(0, os.path.join(ROOT, "bench/harness"))
 
+import boots  # noqa: E402
 import build  # noqa: E402
 import charts  # noqa: E402
 import events  # noqa: E402
@@ -123,19 +124,6 @@ def collect(plan, systems, settings, samples, progress):
     progress.end()
 
 
-class Boot:
-    """Boot to init, with the ordinary initrd."""
-
-    def __init__(self):
-        self.all_rows = [table_of_rows.BOOT]
-
-    def rows(self, system):
-        return [] if system == "native" else self.all_rows
-
-    def run(self, system, rows, settings, say, tick):
-        yield rows[0], runners.boot(system, rows[0], settings, say, tick)
-
-
 class Workloads:
     """The programs of bench/workloads and busybox."""
 
@@ -149,7 +137,14 @@ class Workloads:
         yield from runners.RUNNERS[system](system, rows, settings, say, tick)
 
 
-UNITS = {"events": events.Events, "boot": Boot, "workloads": Workloads, "programs": userland.Programs}
+UNITS = {
+    "events": events.Events,
+    "boot": boots.Boot,
+    "workloads": Workloads,
+    "programs": userland.Programs,
+    "debian": boots.Debian,
+}
+NOT_QUICK = ("debian",)
 
 
 def parse():
@@ -157,7 +152,7 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="once, a quarter of the work")
     parser.add_argument("--repeat", type=int, help="times each system runs (5; quick: 1)")
     parser.add_argument("--systems", default="native,ringone,qemu", help="which, in turn order")
-    parser.add_argument("--units", default=",".join(UNITS), help=f"parts to run ({','.join(UNITS)})")
+    parser.add_argument("--units", help=f"parts to run ({','.join(UNITS)}; quick: no debian)")
     parser.add_argument("--only", default="", help="only rows whose name or group has this in it")
     parser.add_argument("--kernel", default="686", help="686 or 686-pae (686)")
     parser.add_argument("--memory", type=int, default=256, help="guest memory in MiB (256)")
@@ -165,6 +160,9 @@ def parse():
     parser.add_argument("--fresh", action="store_true", help="do not take up an interrupted run")
     parser.add_argument("--output", default=os.path.join(ROOT, "build/bench"), help="results' folder")
     arguments = parser.parse_args()
+    if arguments.units is None:
+        units = [name for name in UNITS if not (arguments.quick and name in NOT_QUICK)]
+        arguments.units = ",".join(units)
     for value, known in ((arguments.systems, runners.RUNNERS), (arguments.units, UNITS)):
         unknown = set(value.split(",")) - set(known)
         if unknown:
@@ -204,10 +202,8 @@ def write_report(settings, systems, samples, plan, host):
     if timed:
         parts += ["## Times", "", "Medians of wall-clock time; ± is half of the range.", ""]
         parts += report.times(results) + [""]
-        parts += [
-            f'"{table_of_rows.BOOT.name}" is from the start of the process; for qemu that includes its BIOS.',
-            "",
-        ]
+        if any(row.group.startswith("boot") for row in timed):
+            parts += ["Boots are from the start of the process; for qemu that includes its BIOS.", ""]
     if event_rows:
         parts += ["## Event costs", "", *events.EXPLANATION, ""]
         parts += report.layout(events.table(costs, systems), 1) + [""]

@@ -66,7 +66,7 @@ def programs(output):
     return made
 
 
-def _cpio():
+def cpio():
     """The archive writer of host/scripts/make-initrd.py."""
     path = os.path.join(ROOT, "host/scripts/make-initrd.py")
     spec = importlib.util.spec_from_file_location("make_initrd", path)
@@ -80,7 +80,7 @@ def initrd(output, script, files, more=()):
 
     The kernel unpacks any number of archives one after the other; `more` are paths of further ones.
     """
-    archive = _cpio()
+    archive = cpio()
     archive.add("bench", stat.S_IFDIR | 0o755)
     archive.add("bench/run", stat.S_IFREG | 0o755, script.encode())
     for path in files:

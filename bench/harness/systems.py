@@ -123,7 +123,8 @@ def run_in_guest(system, rows, settings, initrd, memory, say, tick):
         try:
             machine.expect(INIT_REACHED, SECONDS_PER_BOOT)
         except MachineError as error:
-            yield rows[0], {"failed": f"did not boot: {error}"}
+            for row in rows:
+                yield row, {"failed": f"did not boot: {error}"}
             return
         yield from follow(system, rows, machine, say)
 
@@ -151,25 +152,25 @@ def run_native(system, rows, settings, say, tick):
 RUNNERS = {"native": run_native, "ringone": run_guest, "qemu": run_guest}
 
 
-def boot(system, row, settings, say, tick):
-    """From the start of the process to init with the ordinary initrd; for qemu that includes its
-    BIOS. ringone also says what translating cost."""
-    initrd = os.path.join(GUEST, "initrd.gz")
-    command = guest_command(system, settings, initrd, run_parameter("true"), settings.memory)
-    if system == "ringone":
-        command.append("-stats")
+def boot(system, row, command, landmark, end, say, tick):
+    """From the start of the process to a line on the console; for qemu that includes its BIOS. `end`, if
+    there is one, is the line after which the guest turns itself off: ringone then says what
+    translating cost."""
+    if system == "ringone" and end:
+        command = [*command, "-stats"]
     say(row.name)
     with Machine(command, tick) as machine:
         try:
-            _, reached = machine.expect(INIT_REACHED, SECONDS_PER_BOOT)
+            _, reached = machine.expect(landmark, SECONDS_PER_BOOT)
             fields = {"seconds": reached - machine.started}
             memory = memory_beyond_guest(system, machine.process.pid)
             if memory is not None:
                 fields["vmm_mib"] = round(memory, 1)
-            machine.expect("ringone: run ended, status 0", SECONDS_PER_BOOT)
-            machine.wait(SECONDS_PER_BOOT)
+            if end:
+                machine.expect(end, SECONDS_PER_BOOT)
+                machine.wait(SECONDS_PER_BOOT)
         except MachineError as error:
-            return {"failed": str(error)}
+            return {"failed": f"{error}; last output: {machine.output[-300:].strip()!r}"}
         translating = re.search(r"^ +translating +([\d.]+) +([\d.]+)%", machine.output, re.M)
         instructions = re.search(r"^ +guest instructions +(\d+)", machine.output, re.M)
         if translating and instructions:
