@@ -134,7 +134,7 @@ run: deps ## boot Debian's 686 kernel to a shell on this terminal (Ctrl-A X ends
 
 export RINGONE ?= $(BUILD)/ringone
 export GUEST
-RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz boot ring0)) tests/boot/firmware)
+RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz bench boot ring0)) tests/boot/firmware)
 
 .PHONY: test unit unit-programs sanitize check bench coverage fuzz
 test: deps ## run all tests
