@@ -169,6 +169,7 @@ static void print_stats(void) {
     console_print("  %-28s %14lu\n", "exceptions", trap_counts.exceptions);
     console_print("  %-28s %14lu\n", "interrupts", trap_counts.interrupts);
     console_print("  %-28s %14lu\n", "kicks taken in ring 1", trap_counts.kicks_ring1);
+    console_print("  %-28s %14lu\n", "traps from ring 3", trap_counts.user);
     for (unsigned ring = 0; ring < 4; ring++)
         console_print("  translated code in ring %-5u %14lu\n", ring, trap_counts.translated[ring]);
 }

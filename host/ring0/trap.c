@@ -110,6 +110,7 @@ static void kick(struct trap_frame *f) {
 }
 
 void trap_handle(struct trap_frame *f) {
+    trap_counts.user += (f->cs & 3) == 3;
     if (f->vector != VECTOR_SERVICE && heap_is_code(f->rip))
         trap_counts.translated[f->cs & 3]++;
     if (f->vector < VECTOR_PIC) {
