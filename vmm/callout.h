@@ -116,6 +116,8 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(popa)                                                                                        \
     X(enter)                                                                                       \
     /* vmm/fpu.c */                                                                                \
+    X(fnstenv)                                                                                     \
+    X(fnsave)                                                                                      \
     X(fxsave)                                                                                      \
     X(fxrstor)                                                                                     \
     X(undefined) /* #UD, counted as unsupported */                                                 \

@@ -1,14 +1,20 @@
 /*
- * FXSAVE and FXRSTOR. Outside 64-bit mode they leave XMM8-XMM15 and their part of the area alone,
- * in 64-bit mode they do not: so they work on an image of ours. Intel SDM vol. 2A, FXSAVE, table
- * 3-43.
+ * Saving and loading the x87/SSE state: FNSTENV, FNSAVE, FXSAVE, FXRSTOR.
+ *
+ * They work on an image of ours. The processor's instruction and data pointers are host addresses,
+ * which are none of the guest's business: it sees zeros. And outside 64-bit mode XMM8-XMM15 and
+ * their part of FXSAVE's area stay alone. Intel SDM vol. 1 section 8.1.10, vol. 2A, FXSAVE,
+ * table 3-43.
  */
 #include "host/host.h"
+#include "mmu/mmu.h"
 #include "vmm/callout_priv.h"
 #include "vmm/cpu.h"
 
 enum {
     FX_BYTES = 512,
+    FX_POINTERS = 6, /* FOP, FIP, FDP and their selectors */
+    FX_POINTER_BYTES = 18,
     FX_DEFINED = 288, /* control words, ST0-ST7, XMM0-XMM7 */
     FX_MXCSR = 24,
     FX_MXCSR_MASK = 28,
@@ -50,6 +56,7 @@ enum callout_result callout_fxsave(struct vcpu *v, uint64_t arg) {
     if (!area_ok(v, arg, true))
         return CALLOUT_EXIT;
     read_state(v, &image);
+    memset(image.bytes + FX_POINTERS, 0, FX_POINTER_BYTES);
     v->code_written = false;
     if (!cpu_write(v, CO_SEG(arg), v->ea, image.bytes, FX_DEFINED))
         return CALLOUT_EXIT;
@@ -73,4 +80,59 @@ enum callout_result callout_fxrstor(struct vcpu *v, uint64_t arg) {
     }
     write_state(v, &image);
     return CALLOUT_NEXT;
+}
+
+/* -- FNSTENV, FNSAVE ----------------------------------------------------------------------------
+ */
+
+enum { ENV_BYTES = 28, ENV16_BYTES = 14, SAVE_BYTES = 108, SAVE16_BYTES = 94 };
+
+/* Executes the instruction on the guest's state with the image as its operand. */
+static void store_x87(struct vcpu *v, bool save, bool wide, struct image *image) {
+    if (host_clobbers_fpu())
+        __asm__ volatile("fxrstor64 %0" : : "m"(v->fpu));
+    if (save && wide)
+        __asm__ volatile("fnsave %0" : "=m"(*image));
+    else if (save)
+        __asm__ volatile("data16 fnsave %0" : "=m"(*image));
+    else if (wide)
+        __asm__ volatile("fnstenv %0" : "=m"(*image));
+    else
+        __asm__ volatile("data16 fnstenv %0" : "=m"(*image));
+    if (host_clobbers_fpu())
+        __asm__ volatile("fxsave64 %0" : "=m"(v->fpu));
+}
+
+/* FIP, FCS, FOP, FDP and FDS of the environment; what is reserved beside FDS stays ones. */
+static void hide_pointers(struct image *image, bool wide) {
+    if (wide)
+        memset(image->bytes + 12, 0, 14);
+    else
+        memset(image->bytes + 6, 0, 8);
+}
+
+static enum callout_result store(struct vcpu *v, uint64_t arg, bool save) {
+    bool wide = CO_OPSIZE(arg) != 2;
+    uint32_t n = save ? (wide ? SAVE_BYTES : SAVE16_BYTES) : (wide ? ENV_BYTES : ENV16_BYTES);
+    struct image image;
+    gla_t gla;
+
+    /* the instruction changes the state: all that can fault comes before */
+    if (!cpu_linear(v, CO_SEG(arg), v->ea, n, true, &gla) ||
+        !mmu_probe(v, gla, n, MMU_W | (vcpu_user(v) ? MMU_USER : 0)))
+        return CALLOUT_EXIT;
+    store_x87(v, save, wide, &image);
+    hide_pointers(&image, wide);
+    v->code_written = false;
+    if (!cpu_write(v, CO_SEG(arg), v->ea, image.bytes, n))
+        return CALLOUT_EXIT;
+    return callout_wrote(v);
+}
+
+enum callout_result callout_fnstenv(struct vcpu *v, uint64_t arg) {
+    return store(v, arg, false);
+}
+
+enum callout_result callout_fnsave(struct vcpu *v, uint64_t arg) {
+    return store(v, arg, true);
 }
