@@ -130,6 +130,14 @@ run: deps ## boot Debian's 686 kernel to a shell on this terminal (Ctrl-A X ends
 	$(BUILD)/ringone -m $(MEMORY) -kernel $(GUEST)/vmlinuz-686 -initrd $(GUEST)/initrd.gz \
 		-append "$(APPEND)" -nographic -accel $(ACCEL)
 
+ISO_OPTIONS ?=
+.PHONY: iso
+iso: deps ## write $(BUILD)/ringone.iso: boots the VMM and Debian's 686 kernel on a PC with a BIOS
+	$(MAKE) $(BUILD)/ringone.elf
+	host/scripts/make-iso.sh $(BUILD)/ringone.iso $(BUILD)/ringone.elf $(GUEST) $(MEMORY) \
+		"$(APPEND)" $(ISO_OPTIONS)
+	@echo '$(BUILD)/ringone.iso'
+
 # --- tests ------------------------------------------------------------------------------------
 
 export RINGONE ?= $(BUILD)/ringone
@@ -189,7 +197,7 @@ clean: ## remove build/ (downloads stay cached)
 	rm -rf build
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # For the checks: make print-CORE_FLAGS
 print-%:
