@@ -219,7 +219,7 @@ def write_report(settings, systems, samples, plan, host):
     pictures = [f"![{caption}]({file})\n" for file, caption in drawn]
     with open(os.path.join(settings.output, "report.md"), "w", encoding="utf-8") as file:
         file.write("\n".join([text, "## Charts", "", *pictures]) if pictures else text)
-    report.write_csv(os.path.join(settings.output, "samples.csv"), results, settings.divisor)
+    report.write_csv(os.path.join(settings.output, "samples.csv"), [results, event_results], settings.divisor)
     print(f"written to {os.path.relpath(settings.output)}: report.md, samples.csv"
           + "".join(f", {file}" for file, _ in drawn))
     return len(problems)

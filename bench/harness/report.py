@@ -5,7 +5,7 @@ import math
 import statistics
 
 import rows as table_of_rows
-from rows import COMPUTE, MEMORY_LIMIT_MIB, TARGETS, TRANSLATE_BOOT_PERCENT_LIMIT
+from rows import MEMORY_LIMIT_MIB, TARGETS, TRANSLATE_BOOT_PERCENT_LIMIT
 from rows import TRANSLATE_CYCLES_LIMIT
 
 RATIOS = [("ringone", "native"), ("qemu", "native"), ("qemu", "ringone")]
@@ -179,21 +179,18 @@ def targets(results, tsc_hz, event_verdicts=()):
     return layout(out, 1)
 
 
-def write_csv(path, results, divisor):
+def write_csv(path, all_results, divisor):
     """Every sample, one a line."""
+    fields = ["seconds", "cycles", "vmm_mib"]
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["row", "group", "count", "system", "repetition", "seconds", "vmm_mib", "failed"])
-        for row in results.rows:
-            count = row.size(divisor)
-            for line in results.samples.lines:
-                if line["row"] != row.name:
-                    continue
-                failed = line.get("failed") or results.problems.get((row.name, line["system"]), "")
-                seconds = f"{line['seconds']:.6f}" if "seconds" in line else ""
-                cells = [line["system"], line["repetition"], seconds, line.get("vmm_mib", ""), failed]
-                writer.writerow([row.name, row.group, count, *cells])
-
-
-def is_compute(row):
-    return row.group in COMPUTE
+        writer.writerow(["row", "group", "count", "system", "repetition", *fields, "failed"])
+        for results in all_results:
+            for row in results.rows:
+                for line in results.samples.lines:
+                    if line["row"] != row.name:
+                        continue
+                    failed = line.get("failed") or results.problems.get((row.name, line["system"]), "")
+                    values = [f"{line[f]:.6g}" if f in line else "" for f in fields]
+                    place = [row.name, row.group, row.size(divisor), line["system"], line["repetition"]]
+                    writer.writerow([*place, *values, failed])
