@@ -61,7 +61,7 @@ static void put_interrupt_routes(struct aml *a) {
     size_t table = aml_begin_package(a, LAST_PCI_SLOT * 4);
     for (unsigned slot = 1; slot <= LAST_PCI_SLOT; slot++) {
         for (unsigned pin = 0; pin < 4; pin++) {
-            unsigned irq = (slot + pin - 1) % 2 ? 11 : 10;
+            unsigned irq = (slot + pin - 1) % 4 < 2 ? 10 : 11;
             size_t route = aml_begin_package(a, 4);
             aml_integer(a, slot << 16 | 0xffff);
             aml_integer(a, pin);
@@ -150,7 +150,7 @@ static void finish_table(uint8_t *p, const char *signature, size_t bytes, uint8_
 }
 
 /* Section 5.2.9. */
-static void put_fadt(uint8_t *p, uint32_t facs, uint32_t dsdt) {
+static void put_fadt(uint8_t *p, uint32_t facs, uint32_t dsdt, const struct acpi_config *config) {
     enum { WBINVD = 1 << 0, PROC_C1 = 1 << 2, PWR_BUTTON = 1 << 4, SLP_BUTTON = 1 << 5 };
     enum { FIX_RTC = 1 << 6, RESET_REG_SUP = 1 << 10 };
     enum { LEGACY_DEVICES = 1 << 0, HAS_8042 = 1 << 1, NO_VGA = 1 << 2 };
@@ -162,16 +162,16 @@ static void put_fadt(uint8_t *p, uint32_t facs, uint32_t dsdt) {
     put32(p + 48, PM_SMI_CMD);
     p[52] = PM_ACPI_ENABLE;
     p[53] = PM_ACPI_DISABLE;
-    put32(p + 56, PM_BASE + PM1_STS);
-    put32(p + 64, PM_BASE + PM1_CNT);
-    put32(p + 76, PM_BASE + PM_TMR);
+    put32(p + 56, config->pm_base + PM1_STS);
+    put32(p + 64, config->pm_base + PM1_CNT);
+    put32(p + 76, config->pm_base + PM_TMR);
     p[88] = 4; /* PM1_EVT_LEN, PM1_CNT_LEN, PM_TMR_LEN */
     p[89] = 2;
     p[91] = 4;
     put16(p + 96, 0xfff); /* latencies of C2 and C3: not supported */
     put16(p + 98, 0xfff);
     p[108] = 0x32; /* RTC century */
-    put16(p + 109, LEGACY_DEVICES | HAS_8042 | NO_VGA);
+    put16(p + 109, LEGACY_DEVICES | HAS_8042 | (config->vga ? 0 : NO_VGA));
     /* No power or sleep button is wired, nor an RTC wake-up. */
     put32(p + 112, WBINVD | PROC_C1 | PWR_BUTTON | SLP_BUTTON | FIX_RTC | RESET_REG_SUP);
     p[116] = 1; /* RESET_REG: system I/O, 8 bits, byte access, CF9h */
@@ -203,11 +203,11 @@ size_t acpi_tables_build(uint8_t *buf, const struct acpi_config *config) {
         return 0;
     finish_table(buf + dsdt, "DSDT", HEADER_BYTES + aml.len, 1);
 
-    put_fadt(buf + fadt, ACPI_TABLES_GPA + FACS_AT, ACPI_TABLES_GPA + (uint32_t)dsdt);
-    put32(buf + rsdt + HEADER_BYTES, ACPI_TABLES_GPA + (uint32_t)fadt);
+    put_fadt(buf + fadt, config->base + FACS_AT, config->base + (uint32_t)dsdt, config);
+    put32(buf + rsdt + HEADER_BYTES, config->base + (uint32_t)fadt);
     finish_table(buf + rsdt, "RSDT", rsdt_bytes, 1);
     put_text(buf + FACS_AT, "FACS", 4); /* section 5.2.10 */
     put32(buf + FACS_AT + 4, FACS_BYTES);
-    put_rsdp(buf, ACPI_TABLES_GPA + (uint32_t)rsdt);
+    put_rsdp(buf, config->base + (uint32_t)rsdt);
     return dsdt + HEADER_BYTES + aml.len;
 }

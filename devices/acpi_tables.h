@@ -11,6 +11,7 @@
 #ifndef DEVICES_ACPI_TABLES_H
 #define DEVICES_ACPI_TABLES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,11 +19,14 @@
 #define ACPI_TABLES_BYTES 0x2000u
 
 struct acpi_config {
+    uint32_t base;    /* where the image will be: ACPI_TABLES_GPA, or 0 for acpi_loader.h */
+    uint16_t pm_base; /* ports of the PIIX4's PM block */
     uint64_t ram_bytes;
+    bool vga;            /* software may look for a VGA */
     uint8_t serial_mask; /* serial ports that exist */
 };
 
-/* Builds the image that belongs at ACPI_TABLES_GPA into buf of ACPI_TABLES_BYTES. Returns the bytes
+/* Builds the image that belongs at base into buf of ACPI_TABLES_BYTES. Returns the bytes
  * used, 0 if they did not fit (a defect of this code, not of the guest). */
 size_t acpi_tables_build(uint8_t *buf, const struct acpi_config *config);
 

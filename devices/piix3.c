@@ -71,7 +71,7 @@ void piix3_reset(struct piix3 *p, struct pic *pic) {
     pci_put16(p->pci.config, PCI_STATUS, 0x0200); /* medium DEVSEL# */
     pci_put16(p->pci.config, XBCS, 0x0003);
     for (unsigned i = 0; i < 4; i++) {
-        p->pci.config[PIRQRC + i] = i % 2 ? 11 : 10;
+        p->pci.config[PIRQRC + i] = i < 2 ? 10 : 11;
         apply_route(p, i);
     }
     pic_set_elcr(pic, LEVEL_IRQS);

@@ -19,7 +19,7 @@ struct piix3 {
 };
 
 bool piix3_create(struct piix3 *p, struct vm *vm, struct pci_bus *bus, struct pic *pic);
-/* As firmware leaves it: PIRQA and C on IRQ 10, B and D on IRQ 11, these and the SCI's IRQ 9
+/* As firmware leaves it: PIRQA and B on IRQ 10, C and D on IRQ 11, these and the SCI's IRQ 9
  * level-triggered. */
 void piix3_reset(struct piix3 *p, struct pic *pic);
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "bt/bt.h"
+#include "devices/acpi_loader.h"
 #include "devices/acpi_tables.h"
 #include "devices/dma8237.h"
 #include "devices/fw_cfg.h"
@@ -29,7 +30,8 @@
 #include "vmm/firmware.h"
 #include "vmm/irq.h"
 
-#define SERIAL_PORTS 4u
+#define SERIAL_PORTS    4u
+#define SEABIOS_PM_BASE 0x600u /* where it puts the PIIX4's PM block */
 
 struct board {
     struct vclock clock;
@@ -53,7 +55,8 @@ struct board {
     struct fw_cfg fw_cfg;
     struct ide ide;
     struct vga vga;
-    bool in_run_loop;                  /* it called us and will look at the INTR line itself */
+    bool in_run_loop; /* it called us and will look at the INTR line itself */
+    uint8_t table_loader[ACPI_LOADER_COMMANDS * ACPI_LOADER_COMMAND_BYTES];
     uint8_t tables[ACPI_TABLES_BYTES]; /* where the firmware tables are put together */
 };
 
@@ -93,6 +96,35 @@ static bool create_ide(struct board *b, struct vm *vm) {
                                      piix3_isa_input(&b->piix3, 15));
 }
 
+/* Makes the ACPI tables in b->tables; returns their size. */
+static size_t build_tables(struct board *b, const struct vm *vm, uint32_t base, uint16_t pm_base) {
+    struct acpi_config config = {.base = base,
+                                 .pm_base = pm_base,
+                                 .ram_bytes = vm->mem.ram_size,
+                                 .vga = b->has_rom, /* without firmware no kernel is told of it */
+                                 .serial_mask = b->serial_mask};
+    size_t n = acpi_tables_build(b->tables, &config);
+    if (n == 0)
+        host_panic("board: the ACPI tables do not fit");
+    return n;
+}
+
+/* What firmware would have put into memory. */
+static void put_tables(struct vm *vm) {
+    struct board *b = vm->board;
+    size_t n = build_tables(b, vm, ACPI_TABLES_GPA, PM_BASE);
+    memmap_write(&vm->mem, ACPI_TABLES_GPA, b->tables, n);
+}
+
+/* Gives the boot ROM the tables and how to load them. */
+static bool offer_tables(struct board *b, const struct vm *vm) {
+    size_t n = build_tables(b, vm, 0, SEABIOS_PM_BASE);
+    acpi_loader_build(b->tables, b->table_loader);
+    return fw_cfg_add(&b->fw_cfg, ACPI_LOADER_RSDP, b->tables, ACPI_LOADER_RSDP_BYTES) &&
+           fw_cfg_add(&b->fw_cfg, ACPI_LOADER_TABLES, b->tables, (uint32_t)n) &&
+           fw_cfg_add(&b->fw_cfg, ACPI_LOADER_SCRIPT, b->table_loader, sizeof b->table_loader);
+}
+
 /* The boot ROM and what it finds the machine by. */
 static bool create_firmware(struct board *b, struct vm *vm, const struct board_config *config) {
     if (!config->rom)
@@ -103,19 +135,9 @@ static bool create_firmware(struct board *b, struct vm *vm, const struct board_c
     i440fx_identify(&b->i440fx, 0x1af4, 0x1100); /* how SeaBIOS knows that there is fw_cfg */
     rtc_set_boot_order(&b->rtc);
     firmware_create(&b->firmware, vm, config->rom, config->rom_bytes);
-    return fw_cfg_create(&b->fw_cfg, vm->bus, config->serial_console) &&
+    return fw_cfg_create(&b->fw_cfg, vm->bus, config->serial_console) && offer_tables(b, vm) &&
            (!config->vga_rom ||
             fw_cfg_add(&b->fw_cfg, "vgaroms/vgabios.bin", config->vga_rom, config->vga_rom_bytes));
-}
-
-/* What firmware would have put into memory. */
-static void put_tables(struct vm *vm) {
-    struct board *b = vm->board;
-    struct acpi_config config = {.ram_bytes = vm->mem.ram_size, .serial_mask = b->serial_mask};
-    size_t n = acpi_tables_build(b->tables, &config);
-    if (n == 0)
-        host_panic("board: the ACPI tables do not fit");
-    memmap_write(&vm->mem, ACPI_TABLES_GPA, b->tables, n);
 }
 
 bool board_create(struct vm *vm, const struct board_config *config) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "devices/acpi_tables.h"
+#include "devices/piix4_pm.h"
 #include "devices/aml.h"
 
 static uint8_t image[ACPI_TABLES_BYTES];
@@ -11,8 +12,10 @@ static size_t used;
 
 static int setup(void **state) {
     (void)state;
-    used = acpi_tables_build(
-        image, &(struct acpi_config){.ram_bytes = UINT64_C(256) << 20, .serial_mask = 5});
+    used = acpi_tables_build(image, &(struct acpi_config){.base = ACPI_TABLES_GPA,
+                                                          .pm_base = PM_BASE,
+                                                          .ram_bytes = UINT64_C(256) << 20,
+                                                          .serial_mask = 5});
     return used ? 0 : -1;
 }
 

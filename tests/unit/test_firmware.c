@@ -160,21 +160,96 @@ static uint32_t big_endian(unsigned bytes) {
     return value;
 }
 
-static void test_fw_cfg(void **state) {
+/* Selector and size of a file; fails without it. */
+static uint16_t find_file(const char *wanted, uint32_t *size) {
     char name[56];
+    item(0x19);
+    uint32_t files = big_endian(4);
+    for (uint32_t n = 0; n < files; n++) {
+        *size = big_endian(4);
+        uint16_t selector = (uint16_t)big_endian(2);
+        assert_int_equal(big_endian(2), 0);
+        for (unsigned i = 0; i < sizeof name; i++)
+            name[i] = (char)inb(0x511);
+        if (strcmp(name, wanted) == 0)
+            return selector;
+    }
+    fail_msg("no file %s", wanted);
+    return 0;
+}
+
+static uint32_t get32(const uint8_t *p) {
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static void add32(uint8_t *p, uint32_t value) {
+    value += get32(p);
+    for (unsigned i = 0; i < 4; i++)
+        p[i] = (uint8_t)(value >> 8 * i);
+}
+
+static uint8_t sum(const uint8_t *p, uint32_t n) {
+    uint8_t total = 0;
+    while (n-- > 0)
+        total = (uint8_t)(total + *p++);
+    return total;
+}
+
+/* Does what firmware does with the loader's commands, with the tables at an address of its choice.
+ */
+static void test_table_loader(void **state) {
+    enum { TABLES = 0x7654340 };
+    static uint8_t rsdp[64], tables[0x4000], script[0x1000];
+    uint32_t rsdp_size, tables_size, script_size;
+    (void)state;
+    item(find_file("etc/acpi/rsdp", &rsdp_size));
+    for (uint32_t i = 0; i < rsdp_size; i++)
+        rsdp[i] = inb(0x511);
+    item(find_file("etc/acpi/tables", &tables_size));
+    for (uint32_t i = 0; i < tables_size; i++)
+        tables[i] = inb(0x511);
+    item(find_file("etc/table-loader", &script_size));
+    for (uint32_t i = 0; i < script_size; i++)
+        script[i] = inb(0x511);
+    for (uint8_t *c = script; c < script + script_size; c += 128) {
+        bool in_rsdp = strcmp((char *)c + 4, "etc/acpi/rsdp") == 0;
+        uint8_t *file = in_rsdp ? rsdp : tables;
+        assert_true(in_rsdp || strcmp((char *)c + 4, "etc/acpi/tables") == 0);
+        if (get32(c) == 1) {
+            assert_int_equal(c[64], in_rsdp ? 2 : 1);
+            assert_int_equal(TABLES % get32(c + 60), 0);
+        } else if (get32(c) == 2) {
+            assert_string_equal((char *)c + 60, "etc/acpi/tables");
+            assert_int_equal(c[120], 4);
+            add32(file + get32(c + 116), TABLES);
+        } else {
+            assert_int_equal(get32(c), 3);
+            file[get32(c + 60)] =
+                (uint8_t)(file[get32(c + 60)] - sum(file + get32(c + 64), get32(c + 68)));
+        }
+    }
+    assert_memory_equal(rsdp, "RSD PTR ", 8);
+    assert_int_equal(sum(rsdp, 20), 0);
+    const uint8_t *rsdt = tables + (get32(rsdp + 16) - TABLES);
+    assert_memory_equal(rsdt, "RSDT", 4);
+    assert_int_equal(sum(rsdt, get32(rsdt + 4)), 0);
+    const uint8_t *fadt = tables + (get32(rsdt + 36) - TABLES);
+    assert_memory_equal(fadt, "FACP", 4);
+    assert_int_equal(sum(fadt, get32(fadt + 4)), 0);
+    assert_memory_equal(tables + (get32(fadt + 36) - TABLES), "FACS", 4);
+    const uint8_t *dsdt = tables + (get32(fadt + 40) - TABLES);
+    assert_memory_equal(dsdt, "DSDT", 4);
+    assert_int_equal(sum(dsdt, get32(dsdt + 4)), 0);
+}
+
+static void test_fw_cfg(void **state) {
     (void)state;
     item(0);
     assert_int_equal(big_endian(4), 0x51454d55); /* QEMU */
     assert_int_equal(inb(0x511), 0);
-    item(0x19);
-    assert_int_equal(big_endian(4), 1);
-    assert_int_equal(big_endian(4), sizeof vga_rom);
-    uint16_t selector = (uint16_t)big_endian(2);
-    assert_int_equal(big_endian(2), 0);
-    for (unsigned i = 0; i < sizeof name; i++)
-        name[i] = (char)inb(0x511);
-    assert_string_equal(name, "vgaroms/vgabios.bin");
-    item(selector);
+    uint32_t size;
+    item(find_file("vgaroms/vgabios.bin", &size));
+    assert_int_equal(size, sizeof vga_rom);
     for (unsigned i = 0; i < sizeof vga_rom; i++)
         assert_int_equal(inb(0x511), vga_rom[i]);
     assert_int_equal(inb(0x511), 0);
@@ -193,6 +268,7 @@ int main(void) {
         T(test_reset_shows_the_rom),
         T(test_a20),
         T(test_fw_cfg),
+        T(test_table_loader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

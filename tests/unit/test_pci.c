@@ -98,17 +98,17 @@ static void test_interrupt_routing(void **state) {
     struct irq_line a = pci_intx(&pci, 3, 1), b = pci_intx(&pci, 7, 1), c = pci_intx(&pci, 2, 1);
     (void)state;
     irq_set(&a, true); /* device 3 pin A: PIRQC */
-    assert_true(pic_requested(&pic, 10));
-    assert_false(pic_requested(&pic, 11));
+    assert_true(pic_requested(&pic, 11));
+    assert_false(pic_requested(&pic, 10));
     irq_set(&b, true); /* shares it */
     irq_set(&a, false);
-    assert_true(pic_requested(&pic, 10));
-    irq_set(&c, true); /* device 2 pin A: PIRQB */
     assert_true(pic_requested(&pic, 11));
+    irq_set(&c, true); /* device 2 pin A: PIRQB */
+    assert_true(pic_requested(&pic, 10));
     select(0, 1, 0, 0x60);
     outb(0xcfe, 0x05); /* PIRQC to IRQ 5 */
     outb(0x4d0, 0x20);
-    assert_false(pic_requested(&pic, 10));
+    assert_false(pic_requested(&pic, 11));
     assert_true(pic_requested(&pic, 5));
     outb(0xcfe, 0x80);
     assert_false(pic_requested(&pic, 5));
