@@ -34,7 +34,7 @@ extern struct trap_probe trap_probe;
 /* What has come in, for -stats. */
 struct trap_counts {
     uint64_t exceptions, interrupts, kicks_ring1;
-    uint64_t user; /* of all: those that came from ring 3 */
+    uint64_t user;          /* of all: those that came from ring 3 */
     uint64_t translated[4]; /* of all: those that found translated code running, by ring */
 };
 extern struct trap_counts trap_counts;

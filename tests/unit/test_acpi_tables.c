@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "devices/acpi_tables.h"
-#include "devices/piix4_pm.h"
 #include "devices/aml.h"
+#include "devices/piix4_pm.h"
 
 static uint8_t image[ACPI_TABLES_BYTES];
 static size_t used;
