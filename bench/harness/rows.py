@@ -58,7 +58,7 @@ WORKLOADS = [
     program("SSE integer", "SSE", 1500, "sse_integer"),
     program("copy rep movs", "memory", 1200, "copy_rep"),
     program("copy SSE", "memory", 6000, "copy_sse"),
-    program("pointer chase", "memory", 200, "chase"),
+    program("pointer chase", "memory", 80, "chase"),
     program("getppid int 80h", "kernel", 100, "getppid_int80"),
     program("getppid sysenter", "kernel", 2000, "getppid_sysenter"),
     program("pipe ping-pong", "kernel", 80000, "pipe"),
