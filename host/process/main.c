@@ -179,7 +179,7 @@ static int run_ring0(const struct options *o, struct files *files) {
 
 int main(int argc, char **argv) {
     static struct files files;
-    struct options o;
+    static struct options o; /* points to memory, which leak checkers must find */
     open_standard_descriptors();
     parse(argc, argv, &o);
     if (o.ring0)
