@@ -149,3 +149,12 @@ bool files_read(const struct options *o, struct files *f, char message[OPTIONS_M
     }
     return true;
 }
+
+void files_release(struct files *f) {
+    free((void *)f->request.kernel.data);
+    for (unsigned i = 0; i < f->request.module_count; i++)
+        free((void *)f->modules[i].blob.data);
+    free(f->list);
+    f->request = (struct load_request){0};
+    f->list = NULL;
+}

@@ -11,7 +11,7 @@
 
 enum { FILES_MODULES_MAX = 64 };
 
-/* Everything load_kernel wants, read into memory that lives until exit. */
+/* Everything load_kernel wants, read into memory that lives until files_release. */
 struct files {
     struct load_blob bios, vga_bios; /* size 0: none */
     struct load_request request;
@@ -26,5 +26,8 @@ bool files_read_one(const char *option, const char *path, struct load_blob *blob
 /* Reads what -kernel or -bios, and -initrd name. A Multiboot module list is "FILE ARGS,FILE ARGS";
  * a comma within is written twice. False: message says which file and why. */
 bool files_read(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]);
+
+/* Gives the kernel's and the modules' memory back, where the guest will not be started again. */
+void files_release(struct files *f);
 
 #endif

@@ -190,6 +190,8 @@ int main(int argc, char **argv) {
     signal(SIGXFSZ, SIG_IGN);
     set_up(&o, &files);
     load(&files);
+    if (o.no_reboot)
+        files_release(&files);
 
     FILE *coverage = o.coverage ? coverage_open(o.coverage) : NULL;
     rt_signals_install(&machine);

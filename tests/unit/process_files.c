@@ -28,10 +28,7 @@ static const char *make_file(char path[32], const char *content) {
 /* What files_read leaves to the process's end. */
 static int release(void **state) {
     (void)state;
-    free((void *)f.request.kernel.data);
-    for (unsigned i = 0; i < FILES_MODULES_MAX; i++)
-        free((void *)f.modules[i].blob.data);
-    free(f.list);
+    files_release(&f);
     memset(&f, 0, sizeof f);
     return 0;
 }
