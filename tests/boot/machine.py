@@ -24,8 +24,8 @@ PROMPT = r"^/\S* # "
 
 
 def monitor(name):
-    """The command that starts a machine monitor: "ringone" or "qemu"."""
-    return {"ringone": [RINGONE], "qemu": QEMU}[name]
+    """The command that starts a machine monitor: "ringone", "ring0" (its other host) or "qemu"."""
+    return {"ringone": [RINGONE], "ring0": [RINGONE, "-accel", "ring0"], "qemu": QEMU}[name]
 
 
 def run_parameter(script):
