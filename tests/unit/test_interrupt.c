@@ -108,13 +108,14 @@ static void page_fault_sets_cr2(void **state) {
 static void sixteen_bit_stack_wraps(void **state) {
     (void)state;
     force_seg(SEG_SS, DATA16_0);
-    cpu.gpr[ESP] = 0x00050006;
     put_idt(0x20, CODE_0, HANDLER, INT32);
+    cpu.gpr[ESP] = 0x00050006; /* CS would be half at 0xfffe, half at 0 */
+    EXPECT_FAULT(deliver(0x20, EVENT_EXTERNAL), VEC_SS, 1);
+    cpu.gpr[ESP] = 0x00050008;
     assert_true(deliver(0x20, EVENT_EXTERNAL));
-    assert_int_equal(cpu.gpr[ESP], 0x0005fffa);
-    assert_int_equal(peek16(0), 0);
-    assert_int_equal(peek16(0xfffe), CODE_0);
-    assert_int_equal(peek32(2), EFL_ONE);
+    assert_int_equal(cpu.gpr[ESP], 0x0005fffc);
+    assert_int_equal(peek32(4), EFL_ONE);
+    assert_int_equal(peek16(0), CODE_0);
 }
 
 /* -- checks: SDM vol. 2A INT n -------------------------------------------------------------------
