@@ -134,8 +134,8 @@ ISO_OPTIONS ?=
 .PHONY: iso
 iso: deps ## write $(BUILD)/ringone.iso: boots the VMM and Debian's 686 kernel on a PC with a BIOS
 	$(MAKE) $(BUILD)/ringone.elf
-	host/scripts/make-iso.sh $(BUILD)/ringone.iso $(BUILD)/ringone.elf $(GUEST) $(MEMORY) \
-		"$(APPEND)" $(ISO_OPTIONS)
+	host/scripts/make-iso.sh $(BUILD)/ringone.iso $(BUILD)/ringone.elf "-m $(MEMORY)" \
+		"-append $(APPEND)" $(ISO_OPTIONS) -- $(GUEST)/vmlinuz-686 $(GUEST)/initrd.gz
 	@echo '$(BUILD)/ringone.iso'
 
 # --- tests ------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ export RINGONE ?= $(BUILD)/ringone
 export GUEST
 RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz bench boot ring0)) tests/boot/firmware)
 
-.PHONY: test unit unit-programs sanitize check bench coverage fuzz
+.PHONY: test unit unit-programs sanitize check bench bench-ring0 coverage fuzz
 test: deps ## run all tests
 	$(MAKE) all unit
 	failed=; for runner in $(RUNNERS); do echo "== $$runner"; $$runner || failed="$$failed $$runner"; done; \
@@ -186,6 +186,10 @@ fuzz: all ## compare with the real CPU in both operand forms for FUZZ_MINUTES (6
 bench: deps ## ringone beside native and QEMU TCG (QUICK=1: under three minutes; BENCH=--help)
 	$(MAKE) all
 	bench/run.py $(if $(QUICK),--quick) $(BENCH)
+
+bench-ring0: deps ## the ring-0 host beside the bare machine, in executed instructions
+	$(MAKE) $(BUILD)/ringone.elf
+	bench/icount.py --vmm $(BUILD)/ringone.elf $(BENCH)
 
 # --- housekeeping -----------------------------------------------------------------------------
 
