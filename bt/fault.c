@@ -100,12 +100,16 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
     uint64_t rx = (uint64_t)(uintptr_t)bt->code.rx;
     struct recovered at;
 
-    if (regs->rip < rx || regs->rip >= rx + bt->code.size ||
-        !recover_at(bt, (uint32_t)(regs->rip - rx), &at))
+    if (regs->rip < rx || regs->rip >= rx + bt->code.size)
+        return false;
+    /* also in the exit thunk, which saves the flags by way of the stack */
+    if (vector == VEC_PF && returns_overflow(v, regs, address)) {
+        bt->stats.host_faults++;
+        return true;
+    }
+    if (!recover_at(bt, (uint32_t)(regs->rip - rx), &at))
         return false;
     bt->stats.host_faults++;
-    if (vector == VEC_PF && returns_overflow(v, regs, address))
-        return true;
     if (vector == VEC_PF && in_poison(bt, address)) {
         bt->stats.polls++;
         fault_save_state(v, regs, &at);
