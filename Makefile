@@ -144,7 +144,7 @@ export RINGONE ?= $(BUILD)/ringone
 export GUEST
 RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz bench boot ring0)) tests/boot/firmware)
 
-.PHONY: test unit unit-programs sanitize check bench bench-ring0 coverage fuzz
+.PHONY: test test-bochs unit unit-programs sanitize check bench bench-ring0 coverage fuzz
 test: deps ## run all tests
 	$(MAKE) all unit
 	failed=; for runner in $(RUNNERS); do echo "== $$runner"; $$runner || failed="$$failed $$runner"; done; \
@@ -162,6 +162,11 @@ $(UNIT_TESTS): $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 	@echo '  LD    $@'
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
+test-bochs: deps ## the guest tests on the ring-0 host with Bochs as the machine (some minutes)
+	host/scripts/install-packages.sh bochs
+	$(MAKE) $(BUILD)/ringone.elf
+	tests/ring0/bochs
+
 # A boot of each kernel, the guest tests and a short fuzz run with both sanitizers.
 sanitize: deps ## unit, guest, fuzz and boot tests with asan and ubsan
 	set -e; for mode in asan ubsan; do \
@@ -173,7 +178,7 @@ sanitize: deps ## unit, guest, fuzz and boot tests with asan and ubsan
 	done
 
 check: deps ## what CI checks: both compilers, format, clang-tidy, headers, freestanding core
-	tests/check/run
+	+tests/check/run
 
 coverage: all ## which rows of bt/insn.def the tests run (fails below all)
 	host/scripts/coverage.sh $(BUILD)/ringone $(BUILD)/coverage
