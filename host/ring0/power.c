@@ -6,6 +6,7 @@
 #include "host/ring0/power.h"
 
 #include "host/ring0/cpu_ops.h"
+#include "host/ring0/serial.h"
 
 enum {
     PCI_ADDRESS = 0xcf8,
@@ -32,6 +33,7 @@ static uint32_t pci_read(unsigned slot, unsigned function, unsigned reg) {
 }
 
 void power_off(unsigned status) {
+    serial_drain();
     if (exit_port)
         out32(exit_port, POWER_EXIT_MARK + status);
     for (unsigned slot = 0; status == POWER_OK && slot < PCI_SLOTS; slot++)

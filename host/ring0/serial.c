@@ -14,7 +14,14 @@
 
 enum { RBR = 0, THR = 0, DLL = 0, DLM = 1, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5, SCR = 7 };
 enum { IER_RX = 1, IER_THRE = 2, FCR_ON_CLEAR = 7, LCR_8N1 = 3, LCR_DLAB = 0x80 };
-enum { MCR_DTR_RTS_OUT2 = 0xb, LSR_DR = 1, LSR_THRE = 0x20, FIFO = 16, PATIENCE = 1000000 };
+enum {
+    MCR_DTR_RTS_OUT2 = 0xb,
+    LSR_DR = 1,
+    LSR_THRE = 0x20,
+    LSR_TEMT = 0x40,
+    FIFO = 16,
+    PATIENCE = 1000000
+};
 enum { RING = 16384 };
 
 struct ring {
@@ -111,15 +118,20 @@ bool serial_news(void) {
     return news;
 }
 
+/* Sends what the guest has written; a port that takes nothing is given up. */
+static void empty_ring(void) {
+    while (used(&out) && present[SERIAL_COM1]) {
+        uint32_t before = used(&out);
+        for (unsigned i = 0; i < PATIENCE && used(&out) == before; i++)
+            serial_pump();
+        if (used(&out) == before)
+            present[SERIAL_COM1] = false;
+    }
+}
+
 void serial_write(unsigned n, const char *text, size_t length) {
     if (n == SERIAL_COM1)
-        while (used(&out) && present[n]) {
-            uint32_t before = used(&out);
-            for (unsigned i = 0; i < PATIENCE && used(&out) == before; i++)
-                serial_pump();
-            if (used(&out) == before)
-                present[n] = false;
-        }
+        empty_ring();
     for (size_t i = 0; i < length && present[n]; i++) {
         unsigned tries = 0;
         while (!(in8(base[n] + LSR) & LSR_THRE) && ++tries < PATIENCE)
@@ -129,6 +141,14 @@ void serial_write(unsigned n, const char *text, size_t length) {
         else
             out8(base[n] + THR, (uint8_t)text[i]);
     }
+}
+
+void serial_drain(void) {
+    empty_ring();
+    for (unsigned n = 0; n < SERIAL_PORTS; n++)
+        for (unsigned tries = 0; present[n] && !(in8(base[n] + LSR) & LSR_TEMT); tries++)
+            if (tries == PATIENCE)
+                present[n] = false;
 }
 
 /* -- the guest's side (host/host.h): ring 1 -------------------------------------------------------

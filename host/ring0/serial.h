@@ -27,4 +27,8 @@ bool serial_news(void);
  * that takes nothing is given up. */
 void serial_write(unsigned n, const char *text, size_t length);
 
+/* Ring 0: waits until all that was written has left the UARTs: a machine that is switched off loses
+ * it. */
+void serial_drain(void);
+
 #endif

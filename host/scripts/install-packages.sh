@@ -1,6 +1,8 @@
 #!/bin/bash
 # Installs the Debian packages that building, testing and checking need. Needs root (or sudo) and
 # the network only when something is missing.
+#   install-packages.sh          what everything but the following needs
+#   install-packages.sh bochs    what tests/ring0/bochs needs besides
 set -euo pipefail
 source "$(dirname "$0")/private-apt.sh"
 
@@ -16,6 +18,10 @@ packages=(
     # check
     clang clang-format clang-tidy libclang-rt-14-dev
 )
+
+case ${1-} in
+bochs) packages=(bochs bochs-term bochsbios) ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do
