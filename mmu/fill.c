@@ -243,8 +243,12 @@ static enum mmu_fault fill(struct vcpu *v, struct window *w, gla_t gla, const st
 
 /* May the window show this page at all? */
 static bool fits(struct vcpu *v, const struct window *w, const struct gwalk *walk) {
+    const struct memmap *mem = &v->vm->mem;
     bool foreign = !w->user && gwalk_paging(v) && walk->user && v->vm->mmu->many_cr3;
-    return !foreign && memmap_ptr(&v->vm->mem, walk->gpa);
+    /* a table outside memory reads as ones, which is the frame of a boot ROM's end */
+    bool table =
+        walk->shift != PAGE_SHIFT || memmap_ptr(mem, walk->pde & PTE_FRAME & mem->cpu_mask);
+    return !foreign && table && memmap_ptr(mem, walk->gpa);
 }
 
 enum mmu_fault mmu_window_fault(struct vcpu *v, gla_t gla, bool write, gpa_t *gpa) {

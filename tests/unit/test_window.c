@@ -57,6 +57,18 @@ static void promote(void) {
     assert_true(mmu_view_direct(rig.v, true));
 }
 
+static void table_outside_memory(void **state) {
+    (void)state;
+    rig_start(4000);
+    assert_true(memmap_create_4g(&rig.vm.mem, &rig.vm, RIG_RAM));
+    memmap_set_kind(&rig.vm.mem, 0xfffff000, PAGE_SIZE, MEM_ROM); /* where all ones point */
+    rig_put32(DIR + (KERNEL >> 22) * 4, 0xf0000000 | RW | PTE_A);
+    rig_paging(RIG_32_PSE, DIR);
+    assert_int_equal(fault(KERNEL, false), MMU_FAULT_CHECKED);
+    mmu_prefill(rig.v, KERNEL);
+    assert_int_equal(kernel_shows(KERNEL), 0);
+}
+
 /* -- filling
  * -------------------------------------------------------------------------------------*/
 
@@ -413,6 +425,7 @@ static void too_small_a_budget_means_no_windows(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_outside_memory),
         cmocka_unit_test(without_paging_ram_comes_in_large_runs),
         cmocka_unit_test(large_page_is_one_mapping),
         cmocka_unit_test(clean_large_page_is_read_only),
