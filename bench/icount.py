@@ -172,12 +172,12 @@ def number(value):
     return f"{value:.4g}"
 
 
-def layout(table):
+def layout(table, report):
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     rule = ["-" * widths[0]] + ["-" * (w - 1) + ":" for w in widths[1:]]
     for line in (table[0], rule, *table[1:]):
         cells = [text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(line, widths))]
-        print("| " + " | ".join(cells) + " |")
+        report.append("| " + " | ".join(cells) + " |")
 
 
 def verdict(ratio, target):
@@ -190,7 +190,7 @@ def ratio_text(ratio):
     return f"{ratio:.4f}" if ratio < 1.5 else f"{ratio:.2f}"
 
 
-def print_ratios(bare, vmm, rows, divisor):
+def add_ratios(report, bare, vmm, rows, divisor):
     table = [["executed instructions", "per", "bare", "ringone", "ratio", "target", "verdict"]]
     ratio = vmm["boot"] / bare["boot"]
     table.append(["boot to init, idle time off", "boot", number(bare["boot"]), number(vmm["boot"]),
@@ -202,11 +202,11 @@ def print_ratios(bare, vmm, rows, divisor):
         failed |= row.target is not None and ratio > row.target
         table.append([row.name, row.event, number(bare[row.name] / events), number(vmm[row.name] / events),
                       ratio_text(ratio), *verdict(ratio, row.target)])
-    layout(table)
+    layout(table, report)
     return failed
 
 
-def print_counters(base, by_row, divisor):
+def add_counters(report, base, by_row, divisor):
     """Each row's counters an event: of all its runs, 3n events and the warm-up, less a boot's."""
     names = [name for name in COUNTERS if base[name] is not None]
     table = [["VMM counters", *names, "translating, s", "native, s (share)"]]
@@ -222,7 +222,7 @@ def print_counters(base, by_row, divisor):
             cells.append(f"{spent['translating']:.3f}")
             cells.append(f"{spent['native']:.3f} ({100 * spent['native'] / spent['total']:.0f}%)")
         table.append(cells)
-    layout(table)
+    layout(table, report)
 
 
 def parse():
@@ -232,7 +232,7 @@ def parse():
     parser.add_argument("--only", default="", help="only rows whose name has this in it")
     parser.add_argument("--no-counters", action="store_true", help="ratios only: two boots")
     parser.add_argument("--verify", action="store_true", help="the bare machine twice; the counts must be equal")
-    parser.add_argument("--output", default=os.path.join(ROOT, "build/bench"), help="folder for programs")
+    parser.add_argument("--output", default=os.path.join(ROOT, "build/bench"), help="folder of the programs and ring0.md")
     return parser.parse_args()
 
 
@@ -255,15 +255,20 @@ def main():
             events = max(1, row.count // divisor) * row.per
             if row.exact and abs(bare[row.name] / events / row.exact - 1) > 0.01:
                 raise Failure(f"{row.name}: {bare[row.name] / events} instructions, not {row.exact}")
-        failed = print_ratios(bare, vmm, rows, divisor)
+        report = []
+        failed = add_ratios(report, bare, vmm, rows, divisor)
         if not arguments.no_counters:
             base = counters(run("ringone", []))
             by_row = {row: counters(run("ringone", [row])) for row in rows if not row.exact}
-            print()
-            print_counters(base, by_row, divisor)
+            report.append("")
+            add_counters(report, base, by_row, divisor)
     except Failure as why:
         print(f"bench/icount.py: {why}", file=sys.stderr)
         return 1
+    text = "\n".join(report)
+    print(text)
+    with open(os.path.join(arguments.output, "ring0.md"), "w", encoding="utf-8") as file:
+        file.write(text + "\n")
     return 2 if failed else 0
 
 
