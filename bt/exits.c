@@ -29,6 +29,15 @@ static void emit_dispatch(struct translation *t) {
     emit_patch32(emit_jmp(&t->e), bt_rw(t->bt, t->bt->thunk_exit));
 }
 
+/* Counts for -stats, where it was asked for: three instructions that leave the flags alone. */
+static void emit_count(struct translation *t, struct mop counter) {
+    if (!t->bt->vm->counting)
+        return;
+    emit_load64(&t->e, R11, counter);
+    emit_lea64(&t->e, R11, mop_base(R11, 1));
+    emit_store64(&t->e, counter, R11);
+}
+
 /* The jump through the jump cache to the guest EIP in R8. */
 static void emit_jump_cache(struct translation *t) {
     struct emit *e = &t->e;
@@ -43,6 +52,7 @@ static void emit_jump_cache(struct translation *t) {
     emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_jump_miss));
     emit_bind_short(e, hit);
     emit_mov64_rr(e, RCX, R11);
+    emit_count(t, MOP_VCPU(jump_hits));
     emit_load(e, R10, (struct mop){.base = REG_JUMP_CACHE, .index = R9, .scale = 3, .disp = 4});
     emit_lea64(e, R10, (struct mop){.base = R10, .index = REG_TC});
     emit_jmp_reg(e, R10);
@@ -118,10 +128,12 @@ void exit_return(struct translation *t) {
     emit_lea(e, RCX, (struct mop){.base = RCX, .index = R8});
     match = emit_short(e, 0xe3); /* jrcxz */
     emit_mov64_rr(e, RCX, R11);
+    emit_count(t, MOP_VCPU(return_misses));
     emit_load64(e, RSP, MOP_VCPU(tc_stack));
     emit_jump_cache(t);
     emit_bind_short(e, match);
     emit_mov64_rr(e, RCX, R11);
+    emit_count(t, MOP_VCPU(return_hits));
     emit_u8(e, 0xc3);
 }
 
@@ -221,6 +233,7 @@ void exit_emit_stubs(struct translation *t) {
         bool chainable = !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
 
         x->target = t->exits[n].target;
+        t->bt->stats.exits++;
         emit_bind(e, t->exits[n].branch);
         if (chainable) {
             if (needs_check(t, x->target))

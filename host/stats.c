@@ -66,7 +66,7 @@ static void print_time(stats_print_fn print, const struct bt_stats *b) {
     seconds(print, "halted", b->halt_ns, b->run_ns);
 }
 
-static void print_translator(stats_print_fn print, const struct bt_stats *b) {
+static void print_translator(stats_print_fn print, const struct bt_stats *b, const struct vcpu *v) {
     title(print, "translator");
     count(print, "blocks", b->blocks);
     count(print, "guest instructions", b->guest_insns);
@@ -81,7 +81,9 @@ static void print_translator(stats_print_fn print, const struct bt_stats *b) {
     count(print, "exits chained", b->chained);
     count(print, "exits unchained", b->unchained);
     count(print, "dispatches", b->dispatches);
-    share(print, "jump cache misses", b->jump_misses, b->dispatches);
+    share(print, "exits chained at the end", b->chained - b->unchained, b->exits);
+    share(print, "indirect jumps that hit", v->jump_hits, v->jump_hits + b->jump_misses);
+    share(print, "returns that hit", v->return_hits, v->return_hits + v->return_misses);
 }
 
 static void print_events(stats_print_fn print, const struct bt_stats *b) {
@@ -140,7 +142,7 @@ static void print_mmu(stats_print_fn print, const struct mmu_stats *m) {
 void stats_print(const struct vm *vm, stats_print_fn print) {
     const struct bt_stats *b = bt_stats(vm);
     print_time(print, b);
-    print_translator(print, b);
+    print_translator(print, b, &vm->vcpu);
     print_events(print, b);
     print_callouts(print, &vm->vcpu);
     print_mmu(print, mmu_stats(vm));

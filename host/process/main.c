@@ -110,6 +110,7 @@ static void set_up(const struct options *o, struct files *files) {
         refuse("the host does not give the memory for a guest of %llu MiB (see ulimit -v)",
                (unsigned long long)(o->ram_bytes >> 20));
     vm_set_form(&machine, o->form);
+    machine.counting = o->stats;
     panic_watch(&machine.vcpu);
     symbols_watch(&machine);
     log_watch(&machine);

@@ -130,6 +130,7 @@ static void create(void) {
     if (cache < CACHE_MIN_BYTES || !vm_create(&machine, options.ram_bytes, cache, &board))
         refuse("", "this machine has too little memory beside the guest's");
     vm_set_form(&machine, VM_FORM_DIRECT); /* a window's pages cost little here */
+    machine.counting = options.stats;
 }
 
 /* The x87/SSE state that a processor has after reset (Intel SDM vol. 3A table 9-1). */
