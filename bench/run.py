@@ -153,7 +153,7 @@ def parse():
     parser.add_argument("--repeat", type=int, help="times each system runs (5; quick: 1)")
     parser.add_argument("--systems", default="native,ringone,qemu", help="which, in turn order")
     parser.add_argument("--units", help=f"parts to run ({','.join(UNITS)}; quick: no debian)")
-    parser.add_argument("--only", default="", help="only rows whose name or group has this in it")
+    parser.add_argument("--only", default="", help="only rows whose name has one of these comma-separated words in it, or whose group is one")
     parser.add_argument("--kernel", default="686", help="686 or 686-pae (686)")
     parser.add_argument("--memory", type=int, default=256, help="guest memory in MiB (256)")
     parser.add_argument("--no-warm-up", action="store_true", help="leave out the warm-up runs")
@@ -175,7 +175,9 @@ def make_plan(arguments):
     plan = [UNITS[name]() for name in UNITS if name in arguments.units.split(",")]
     for unit in plan:
         unit.all_rows = [
-            row for row in unit.all_rows if arguments.only in row.name or arguments.only == row.group
+            row
+            for row in unit.all_rows
+            if any(word in row.name or word == row.group for word in arguments.only.split(","))
         ]
     names = [row.name for unit in plan for row in unit.all_rows]
     assert len(names) == len(set(names)), "samples are found by their row's name"
