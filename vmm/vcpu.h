@@ -146,7 +146,7 @@ struct vcpu {
     struct soft_tlb tlb[2]; /* [0] CPL 0-2, [1] CPL 3 */
     struct bounce bounce;
     uint64_t jump_hits, return_hits, return_misses; /* counted with vm->counting */
-    uint64_t callout_count[128]; /* by bt_callout_name() number */
+    uint64_t callout_count[128];                    /* by bt_callout_name() number */
     /* x87/SSE state during callouts, on hosts whose C code clobbers it (FXSAVE64 image) */
     _Alignas(64) uint8_t fpu[512];
     /* bt/: id of the code page behind each linear page, [user][gla >> 12 & 1023]; 0 unknown */

@@ -36,7 +36,7 @@ struct vm {
     struct bt *bt;
     struct board *board; /* vmm/board_pc.c: devices, clock */
     struct bus *bus;     /* vmm/bus.c: who answers at which port and address */
-    bool counting; /* translated code counts for -stats; set before the VM runs */
+    bool counting;       /* translated code counts for -stats; set before the VM runs */
     enum vm_form form;
     volatile enum vm_stop stop; /* set by vm_request_stop; the run loop leaves at the next chance */
     volatile bool kicked;       /* a host event waits: devices and timers want service */
