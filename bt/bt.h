@@ -28,8 +28,9 @@ void bt_run(struct vcpu *v);
 bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint64_t error,
                    uint64_t address);
 
-/* A page fault of guest user code that runs natively (bt/native.c). True: resolved, run on. */
-bool bt_user_fault(struct vcpu *v, gla_t gla, bool write);
+/* A page fault (PFERR_* of the host's error code) of guest user code that runs natively
+ * (bt/native.c). True: resolved, run on. */
+bool bt_user_fault(struct vcpu *v, gla_t gla, uint32_t error);
 
 /* Makes translated code return to the run loop soon. From a host signal/interrupt handler with the
  * interrupted registers, or with NULL from VMM code. Async-signal-safe. */

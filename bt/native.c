@@ -4,7 +4,8 @@
  *
  * The processor runs CPL 3 code as it is while all that it can see and do without a trap is what
  * the guest's own processor would show and do:
- *   - paging by the address space's window, which holds exactly the user pages
+ *   - paging by the address space's window, which holds exactly the user pages, with NX where the
+ *     guest uses it
  *   - IOPL 0, IF 1, no TF, no virtual-8086 mode, no debug registers, no alignment checks
  *   - 4 GiB segments whose hidden parts equal the guest's present descriptors, or null FS and GS
  *   - a GDT of at most 128 descriptors: those of DPL 3 stand in the processor's own, where it finds
@@ -34,8 +35,9 @@ static bool mode_allows(const struct vcpu *v) {
 
     return v->cpl == 3 && (v->cr0 & (paged | CR0_EM)) == paged && v->ifl &&
            !(v->sysflags & flags) && !((v->cr0 & CR0_AM) && (v->sysflags & EFL_AC)) &&
-           (v->cr4 & (fxsr | CR4_TSD | CR4_VME | CR4_PVI)) == fxsr && !(v->efer & EFER_NXE) &&
-           v->shadow == SHADOW_NONE && !debug_armed(v) && !v->watching && v->tsc_offset == 0;
+           (v->cr4 & (fxsr | CR4_TSD | CR4_VME | CR4_PVI)) == fxsr &&
+           (host_window_nx() || !(v->efer & EFER_NXE)) && v->shadow == SHADOW_NONE &&
+           !debug_armed(v) && !v->watching && v->tsc_offset == 0;
 }
 
 /* The descriptor of a segment register's hidden part. */
@@ -126,10 +128,13 @@ static void store_state(struct vcpu *v, const struct host_user *u) {
     store_segments(v, u);
 }
 
-bool bt_user_fault(struct vcpu *v, gla_t gla, bool write) {
+bool bt_user_fault(struct vcpu *v, gla_t gla, uint32_t error) {
     struct bt *bt = v->vm->bt;
+    bool write = error & PFERR_W;
     gpa_t gpa = 0;
 
+    if (error & PFERR_I)
+        return mmu_window_fetch(v, gla) == MMU_FAULT_RETRY;
     switch (mmu_window_fault(v, gla, write, &gpa)) {
     case MMU_FAULT_RETRY:
         return true;

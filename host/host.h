@@ -52,12 +52,16 @@ struct host_window;
 /* Reserves a window (base 4 GiB-aligned, unmapped, followed by a guard). NULL: none left. */
 struct host_window *host_window_create(void);
 uint64_t host_window_base(const struct host_window *w);
-/* Maps guest RAM [ram_offset, +bytes) at gla. All page multiples. False: the host refused. */
+/* Maps guest RAM [ram_offset, +bytes) at gla. All page multiples. executable: user code that runs
+ * natively may be fetched from there; hosts without host_window_nx() do not look at it. False: the
+ * host refused. */
 bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
-                     bool writable);
+                     bool writable, bool executable);
 bool host_window_protect(struct host_window *w, uint32_t gla, uint64_t bytes, bool writable);
 /* bytes may be up to 4 GiB: the whole window. */
 bool host_window_unmap(struct host_window *w, uint32_t gla, uint64_t bytes);
+/* True: what is not mapped executable cannot be fetched by user code that runs natively. */
+bool host_window_nx(void);
 /* How many separate mappings all windows together may use. */
 unsigned host_window_budget(void);
 

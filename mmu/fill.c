@@ -61,6 +61,8 @@ static uint32_t small_entry(const struct fill *f, uint64_t pte) {
     bool writable = (pte & PTE_D) && gwalk_may_write(v, rw, f->user);
     f->m->wp_override |= writable && !rw;
     uint32_t bits = SE_P | SE_A | (pte & (PTE_US | PTE_RW));
+    if (f->w->nx && (pte & PTE_NX))
+        bits |= SE_NX;
     if (!f->user && (pte & PTE_G) && (v->cr4 & CR4_PGE))
         bits |= SE_G;
     return frame_entry(f->m, pte & PTE_FRAME, bits, writable);
@@ -72,7 +74,7 @@ static uint32_t *want(struct fill *f, uint32_t page) {
 
 /* May b's page be part of one mapping with a's, the page before it? */
 static bool continues(uint32_t a, uint32_t b) {
-    return a && b && ((b ^ (a + PAGE_SIZE)) & (SE_FRAME | SE_D)) == 0;
+    return a && b && ((b ^ (a + PAGE_SIZE)) & (SE_FRAME | SE_D | SE_NX)) == 0;
 }
 
 static uint32_t current(const struct fill *f, uint32_t page) {
@@ -124,7 +126,7 @@ static bool adopt_region(struct fill *f) {
 
     revalidate_halves(f->v, gla, &first, &last);
     for (unsigned half = first; half <= last && r; half++) {
-        bool same = ((f->pde ^ r->pde[half]) & (SE_RELIES(r->pde[half]) | SE_LARGE)) == 0;
+        bool same = ((f->pde ^ r->pde[half]) & (SE_RELIES(r->pde[half]) | SE_LARGE | SE_NX)) == 0;
         if (!same && !shadow_half_empty(r, half)) {
             window_drop(f->m, f->w, region_page + half * HALF_PAGES, HALF_PAGES);
             r = shadow_region(&f->m->shadow, f->w, f->page);
@@ -141,13 +143,13 @@ static bool adopt_region(struct fill *f) {
 /* Makes [p, p + *n) as wanted, *n being as many pages as one host call can do. */
 static bool apply_run(struct fill *f, uint32_t p, uint32_t *n) {
     uint32_t wanted = *want(f, p), now = current(f, p);
-    bool same_frame = now && ((now ^ wanted) & SE_FRAME) == 0;
+    bool same_frame = now && ((now ^ wanted) & (SE_FRAME | SE_NX)) == 0;
     uint32_t end = p + 1;
 
     if (same_frame && !(now & SE_D) && (wanted & SE_D)) {
         while (end < f->end && continues(*want(f, end - 1), *want(f, end)) &&
                continues(current(f, end - 1), current(f, end)) &&
-               ((current(f, end) ^ *want(f, end)) & SE_FRAME) == 0)
+               ((current(f, end) ^ *want(f, end)) & (SE_FRAME | SE_NX)) == 0)
             end++;
         *n = end - p;
         return window_allow_write(f->m, f->w, p, *n, wanted);
@@ -190,6 +192,8 @@ static void plan(struct fill *f, const struct gwalk *w) {
     f->pde_user = w->pde & PTE_US;
     f->pde_write = w->pde & PTE_RW;
     f->pde = (uint32_t)w->pde & (PTE_FRAME | PTE_P | PTE_RW | PTE_US | PTE_A);
+    if (f->w->nx && (w->pde & PTE_NX))
+        f->pde |= SE_NX;
     if (w->shift == PAGE_SHIFT) {
         uint32_t pages = gwalk_pae(f->v) ? HALF_PAGES : REGION_PAGES;
         const uint8_t *table =
@@ -251,17 +255,17 @@ static bool fits(struct vcpu *v, const struct window *w, const struct gwalk *wal
     return !foreign && table && memmap_ptr(mem, walk->gpa);
 }
 
-enum mmu_fault mmu_window_fault(struct vcpu *v, gla_t gla, bool write, gpa_t *gpa) {
+static enum mmu_fault window_fault(struct vcpu *v, gla_t gla, unsigned access, gpa_t *gpa) {
     struct mmu *m = v->vm->mmu;
     const struct memmap *mem = &v->vm->mem;
-    bool user = vcpu_user(v);
+    bool user = vcpu_user(v), write = access & MMU_W;
     struct window *w = window_of_view(v, user);
     struct gwalk walk;
 
     if (!w)
         return MMU_FAULT_CHECKED;
     m->stats.window_faults++;
-    if (!gwalk_access(v, gla, (write ? MMU_W : MMU_R) | (user ? MMU_USER : 0), &walk)) {
+    if (!gwalk_access(v, gla, access | (user ? MMU_USER : 0), &walk)) {
         m->stats.guest_faults++;
         revalidate_page(v, w, gla);
         vcpu_raise_pf(v, gla, walk.error);
@@ -275,6 +279,16 @@ enum mmu_fault mmu_window_fault(struct vcpu *v, gla_t gla, bool write, gpa_t *gp
         return MMU_FAULT_CODE_WRITE;
     }
     return fill(v, w, gla, &walk, true);
+}
+
+enum mmu_fault mmu_window_fault(struct vcpu *v, gla_t gla, bool write, gpa_t *gpa) {
+    return window_fault(v, gla, write ? MMU_W : MMU_R, gpa);
+}
+
+enum mmu_fault mmu_window_fetch(struct vcpu *v, gla_t gla) {
+    gpa_t gpa;
+
+    return window_fault(v, gla, MMU_X, &gpa);
 }
 
 void mmu_prefill(struct vcpu *v, gla_t gla) {

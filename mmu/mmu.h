@@ -80,6 +80,8 @@ enum mmu_fault {
 };
 /* A host page fault at linear address gla in the window of the current view. */
 enum mmu_fault mmu_window_fault(struct vcpu *v, gla_t gla, bool write, gpa_t *gpa);
+/* The same for an instruction fetch of user code that runs natively. */
+enum mmu_fault mmu_window_fetch(struct vcpu *v, gla_t gla);
 /* True: code of this view is to be translated in direct form. */
 bool mmu_view_direct(struct vcpu *v, bool user);
 /* Called about every few milliseconds of guest run time at CPL 3: the current address space has

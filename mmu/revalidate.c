@@ -48,10 +48,12 @@ static void batch_keep(struct batch *b, uint32_t page, uint32_t entry) {
         b->kept++;
 }
 
-bool revalidate_holds(const struct vcpu *v, uint64_t guest, uint32_t relied) {
+bool revalidate_holds(const struct vcpu *v, const struct window *w, uint64_t guest,
+                      uint32_t relied) {
     uint32_t high = (uint32_t)(guest >> 32) & (gwalk_nx(v) ? 0x7fffffffu : UINT32_MAX);
     uint32_t mask = SE_RELIES(relied) | ((relied & SE_LARGE) ? PTE_PS : 0);
-    return high == 0 && (((uint32_t)guest ^ relied) & mask) == 0;
+    bool nx = !w->nx || !(guest & PTE_NX) == !(relied & SE_NX);
+    return high == 0 && nx && (((uint32_t)guest ^ relied) & mask) == 0;
 }
 
 void revalidate_halves(const struct vcpu *v, gla_t gla, unsigned *first, unsigned *last) {
@@ -60,13 +62,13 @@ void revalidate_halves(const struct vcpu *v, gla_t gla, unsigned *first, unsigne
     *last = pae ? *first : 1;
 }
 
-static bool pde_holds(const struct vcpu *v, gla_t gla, uint32_t relied) {
+static bool pde_holds(const struct vcpu *v, const struct window *w, gla_t gla, uint32_t relied) {
     gpa_t gpa;
     if (!gwalk_pde_gpa(v, gla, &gpa))
         return false;
     uint64_t pde = gwalk_load(v, gpa);
     bool large = (pde & PTE_PS) && (gwalk_pae(v) || (v->cr4 & CR4_PSE));
-    return revalidate_holds(v, pde, relied) && large == !!(relied & SE_LARGE);
+    return revalidate_holds(v, w, pde, relied) && large == !!(relied & SE_LARGE);
 }
 
 /* The guest page table under a half's pde, first entry of the half. NULL: not memory. */
@@ -96,11 +98,11 @@ static bool becomes_global(const struct vcpu *v, const struct window *w, uint64_
 static void check_page(struct vcpu *v, struct batch *b, uint32_t page, uint32_t entry,
                        uint64_t guest) {
     b->m->stats.revalidated_pages++;
-    if (__builtin_expect(revalidate_holds(v, guest, entry), 1)) {
+    if (__builtin_expect(revalidate_holds(v, b->w, guest, entry), 1)) {
         batch_keep(b, page, entry);
         if (!(entry & SE_G) && becomes_global(v, b->w, guest))
             shadow_set(&b->m->shadow, b->w, page, entry | SE_G);
-    } else if ((entry & SE_D) && revalidate_holds(v, guest, entry & ~(SE_D | SE_RW)))
+    } else if ((entry & SE_D) && revalidate_holds(v, b->w, guest, entry & ~(SE_D | SE_RW)))
         batch_add(b, PROTECT, page, 1);
     else
         batch_add(b, DROP, page, 1);
@@ -135,7 +137,7 @@ static void check_half(struct vcpu *v, struct batch *b, uint32_t region_page, un
 
     uint32_t first = region_page + half * HALF_PAGES;
     const uint8_t *table = half_table(v, r->pde[half], half);
-    if (!pde_holds(v, first << PAGE_SHIFT, r->pde[half]) || !table) {
+    if (!pde_holds(v, b->w, first << PAGE_SHIFT, r->pde[half]) || !table) {
         batch_add(b, DROP, first, HALF_PAGES);
         return;
     }
@@ -191,7 +193,7 @@ static void look_at_page(struct vcpu *v, struct batch *b, gla_t gla) {
     unsigned half = page / HALF_PAGES & 1;
     if (shadow_half_empty(r, half))
         return;
-    if (!pde_holds(v, gla, r->pde[half])) {
+    if (!pde_holds(v, w, gla, r->pde[half])) {
         batch_flush(b);
         window_drop(m, w, region_page + first * HALF_PAGES, (last - first + 1) * HALF_PAGES);
         return;

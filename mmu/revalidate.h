@@ -18,7 +18,8 @@ void revalidate_page(struct vcpu *v, struct window *w, gla_t gla);
 void revalidate_pages(struct vcpu *v, struct window *w, const uint32_t *pages, unsigned n);
 
 /* Does a guest entry still give what a shadow entry or region pde relies on? */
-bool revalidate_holds(const struct vcpu *v, uint64_t guest, uint32_t relied);
+bool revalidate_holds(const struct vcpu *v, const struct window *w, uint64_t guest,
+                      uint32_t relied);
 
 /* Directory halves that one page-directory entry covers: first and last half of gla's region. */
 void revalidate_halves(const struct vcpu *v, gla_t gla, unsigned *first, unsigned *last);

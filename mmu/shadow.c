@@ -68,7 +68,7 @@ static void release(struct shadow *s, struct window *w, struct region *r) {
 static unsigned breaks_between(uint32_t a, uint32_t b) {
     if (!(a & SE_P) || !(b & SE_P))
         return (a ^ b) & SE_P;
-    return ((b ^ (a + PAGE_SIZE)) & (SE_FRAME | SE_D)) != 0;
+    return ((b ^ (a + PAGE_SIZE)) & (SE_FRAME | SE_D | SE_NX)) != 0;
 }
 
 static uint32_t neighbour(const struct shadow *s, const struct window *w, uint32_t page, int by) {

@@ -9,7 +9,8 @@
  *                              pde[half]                 directory entry each 2 MiB came from
  *
  * An entry keeps the guest entry's bits it relies on, in their own places, so that it is still good
- * exactly when ((guest ^ entry) & SE_RELIES(entry)) == 0. With a large page the half's pde takes
+ * exactly when ((guest ^ entry) & SE_RELIES(entry)) == 0, and with SE_NX, which stands elsewhere in
+ * the guest's. With a large page the half's pde takes
  * that role and its entries are not looked at.
  */
 #ifndef MMU_SHADOW_H
@@ -30,6 +31,7 @@ struct mmu;
 #define SE_D         0x040u /* the host mapping is writable */
 #define SE_G         0x100u /* survives CR3 loads */
 #define SE_LARGE     0x200u /* from a large page */
+#define SE_NX        0x400u /* the guest entry's NX, in windows that carry it (struct window) */
 #define SE_FRAME     PAGE_MASK
 #define SE_RELIES(e) (SE_FRAME | SE_P | SE_US | SE_A | ((e) & (SE_RW | SE_D)))
 
@@ -62,6 +64,7 @@ struct window {
     struct host_window *host; /* NULL: not made (yet) */
     uint64_t base;
     bool user;
+    bool nx;     /* pages are executable as the guest's entries say, for native user code */
     bool in_use; /* user windows: belongs to the address space cr3 */
     uint32_t cr3;
     uint64_t used;   /* use_clock when last current */

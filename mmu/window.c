@@ -20,6 +20,7 @@ bool window_create(struct window *w, bool user) {
         return false;
     w->base = host_window_base(w->host);
     w->user = user;
+    w->nx = user && host_window_nx();
     return true;
 }
 
@@ -113,9 +114,12 @@ static void set_entries(struct mmu *m, struct window *w, uint32_t page, uint32_t
 }
 
 bool window_map(struct mmu *m, struct window *w, uint32_t page, uint32_t n, uint32_t entry) {
+    const struct region *r = shadow_region(&m->shadow, w, page);
+    bool executable = !((entry | r->pde[page / HALF_PAGES & 1]) & SE_NX);
+
     m->stats.window_maps++;
     if (!host_window_map(w->host, page << PAGE_SHIFT, entry & SE_FRAME, (uint64_t)n << PAGE_SHIFT,
-                         entry & SE_D)) {
+                         entry & SE_D, w->nx && executable)) {
         window_drop(m, w, page, n);
         return false;
     }

@@ -116,7 +116,8 @@ static void *window_at(const struct host_window *w, uint32_t gla, uint64_t bytes
 }
 
 bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
-                     bool writable) {
+                     bool writable, bool executable) {
+    (void)executable; /* windows are never fetched from here */
     void *at = window_at(w, gla, bytes);
     int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
 
@@ -179,6 +180,10 @@ bool host_clobbers_fpu(void) {
 #else
     return false;
 #endif
+}
+
+bool host_window_nx(void) {
+    return false;
 }
 
 bool host_user_can(void) {

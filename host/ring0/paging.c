@@ -168,6 +168,11 @@ bool paging_make_root(uint64_t window) {
 
     if (!top || !low)
         return false;
+    for (uint64_t i = 0; i < GIB_ENTRIES; i++)
+        if (!table_at(window + (i << 30), 2, true))
+            return false;
+    memcpy(direct_map(low), &table_at(window, 3, false)[window >> 30 & 511],
+           GIB_ENTRIES * sizeof(uint64_t));
     uint64_t *entries = direct_map(top);
     memcpy(entries, direct_map(root), TOP_ENTRIES * sizeof *entries);
     entries[0] = low | PTE_P | PTE_RW | PTE_US | PTE_A;
@@ -177,12 +182,7 @@ bool paging_make_root(uint64_t window) {
 
 void paging_use_root(uint64_t window) {
     uint64_t top = roots[window_number(window)];
-    const uint64_t *entries = direct_map(top);
-    uint64_t *low = direct_map(entries[0] & PTE_FRAME);
-    const uint64_t *gibs = table_at(window, 3, true);
 
-    for (unsigned i = 0; gibs && i < GIB_ENTRIES; i++)
-        low[i] = gibs[(window >> 30 & 511) + i];
     if (read_cr3() != top)
         write_cr3(top);
 }

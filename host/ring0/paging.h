@@ -41,9 +41,10 @@ unsigned paging_drop_table(uint64_t address);
 /* -- roots: page tables that show one window at 0, too ------------------------------------------
  */
 
-/* Makes CR3 that of the window's root, which shows the window's present tables. Ring 0. */
+/* Makes CR3 that of the window's root. Ring 0. */
 void paging_use_root(uint64_t window);
-/* Makes a root for a window. False: no memory. After all else that is mapped has its top entry. */
+/* Makes a window's four page directories, which stay, and a root that shows them at 0, too. False:
+ * no memory. After all else that is mapped has its top entry. */
 bool paging_make_root(uint64_t window);
 
 /* The mapping of a device's registers, not cached. NULL: no memory for tables. */

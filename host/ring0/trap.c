@@ -86,7 +86,7 @@ static void exception(struct trap_frame *f) {
         }
     }
     if ((f->cs & 3) == 3 && f->vector != VEC_NMI && f->vector != VEC_DF && f->vector != VEC_MC) {
-        if (f->vector == VEC_PF && bt_user_fault(watched, (gla_t)address, f->error & PFERR_W))
+        if (f->vector == VEC_PF && bt_user_fault(watched, (gla_t)address, (uint32_t)f->error))
             return;
         user_leave(f, (unsigned)f->vector, f->vector == VEC_DB ? take_dr6() : address);
         return;

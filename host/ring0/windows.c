@@ -1,7 +1,8 @@
 /*
  * Windows (host/host.h) as page tables: window n is the 4 GiB at WINDOWS_BASE + (n <<
- * WINDOW_SHIFT), followed by 4 GiB that are never mapped. Leaf entries map guest RAM, supervisor
- * and no-execute; accessed and dirty are set beforehand, because the guest's are kept by the MMU.
+ * WINDOW_SHIFT), followed by 4 GiB that are never mapped. Leaf entries map guest RAM for
+ * ring 3, too, executable where the guest's own entries allow it; accessed and dirty are set
+ * beforehand, because the guest's are kept by the MMU.
  *
  * All four functions run in ring 1 or, from bt_host_fault, in ring 0; only the TLB is ring 0's.
  */
@@ -53,6 +54,10 @@ uint64_t host_window_base(const struct host_window *w) {
     return w->base;
 }
 
+bool host_window_nx(void) {
+    return paging_nx != 0;
+}
+
 unsigned host_window_budget(void) {
     return BUDGET;
 }
@@ -62,8 +67,9 @@ static bool in_window(uint32_t gla, uint64_t bytes) {
 }
 
 bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
-                     bool writable) {
-    uint64_t flags = PTE_P | PTE_A | PTE_D | PTE_US | (writable ? PTE_RW : 0);
+                     bool writable, bool executable) {
+    uint64_t flags =
+        PTE_P | PTE_A | PTE_D | PTE_US | (writable ? PTE_RW : 0) | (executable ? 0 : paging_nx);
     struct stale stale = {.count = 0};
     uint64_t *entry = NULL;
     bool done = true;

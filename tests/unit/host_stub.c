@@ -108,9 +108,10 @@ static void check_range(uint32_t gla, uint64_t bytes) {
 }
 
 bool host_window_map(struct host_window *w, uint32_t gla, uint64_t ram_offset, uint64_t bytes,
-                     bool writable) {
+                     bool writable, bool executable) {
     int prot = PROT_READ | (writable ? PROT_WRITE : 0);
-    uint32_t bits = HOST_STUB_MAPPED | (writable ? HOST_STUB_WRITABLE : 0);
+    uint32_t bits = HOST_STUB_MAPPED | (writable ? HOST_STUB_WRITABLE : 0) |
+                    (executable ? HOST_STUB_EXECUTABLE : 0);
     check_range(gla, bytes);
     if (refused() || mmap(w->base + gla, bytes, prot, MAP_SHARED | MAP_FIXED, ram_fd,
                           (off_t)ram_offset) == MAP_FAILED) {
@@ -163,6 +164,10 @@ unsigned host_stub_window_mappings(const struct host_window *w) {
         n += last == 0 || page == 0 ? (last == 0) != (page == 0) : page != last + 4096;
     }
     return n;
+}
+
+bool host_window_nx(void) {
+    return host_stub.window_nx;
 }
 
 unsigned host_window_budget(void) {

@@ -42,6 +42,7 @@ struct host_stub {
     uint64_t window_base;   /* last host_set_window() */
     unsigned window_budget; /* host_window_budget() */
     unsigned window_calls;  /* host_window_map, _protect, _unmap */
+    bool window_nx;         /* host_window_nx() */
     unsigned window_refuse; /* refuse map and protect at every n-th of these calls; 0: never */
     unsigned polls;         /* calls of host_poll() */
     struct host_stub_chr chr[HOST_STUB_CHANNELS];
@@ -53,8 +54,9 @@ extern struct host_stub host_stub;
 void host_stub_reset(void);
 
 /* What a window shows at page gla >> 12: 0 nothing, else the frame's address with HOST_STUB_MAPPED,
- * and HOST_STUB_WRITABLE. Changing the protection of an unmapped page fails the test. */
-enum { HOST_STUB_MAPPED = 1, HOST_STUB_WRITABLE = 2 };
+ * HOST_STUB_WRITABLE and HOST_STUB_EXECUTABLE. Changing the protection of an unmapped page fails
+ * the test. */
+enum { HOST_STUB_MAPPED = 1, HOST_STUB_WRITABLE = 2, HOST_STUB_EXECUTABLE = 4 };
 uint32_t host_stub_window_page(const struct host_window *w, uint32_t page);
 /* How many separate mappings the window's 4 GiB consist of beyond one, the unmapped stretches
  * between them included. */

@@ -402,6 +402,80 @@ static void region_pool_running_out(void **state) {
     assert_true(mmu_stats(&rig.vm)->windows_evicted > 0);
 }
 
+/* -- NX, for user code that runs natively ----------------------------------------------------- */
+
+enum { PDPT = 0x3000, SHOWN = HOST_STUB_MAPPED, RUNS = HOST_STUB_MAPPED | HOST_STUB_EXECUTABLE };
+
+/* PAE with NX; TABLE serves USER. */
+static void start_nx(void) {
+    rig_start(4000);
+    host_stub.window_nx = true;
+    rig_put64(PDPT, DIR | PTE_P);
+    rig_put64(DIR + (USER >> 21) * 8, TABLE | RW | PTE_US | PTE_A);
+    rig_paging(RIG_PAE_NX, PDPT);
+    promote();
+}
+
+static void put_wide_page(unsigned i, uint64_t e) {
+    rig_put64(TABLE + i * 8, e | RW | PTE_US);
+}
+
+static uint32_t user_shows(unsigned i) {
+    return shown(mmu()->current, USER + i * PAGE_SIZE);
+}
+
+static void pages_run_only_where_the_guest_says(void **state) {
+    (void)state;
+    start_nx();
+    for (unsigned i = 0; i < 4; i++)
+        put_wide_page(i, (0x00400000 + i * PAGE_SIZE) | PTE_A | (i & 1 ? PTE_NX : 0));
+    assert_int_equal(mmu_window_fetch(rig.v, USER), MMU_FAULT_RETRY);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(user_shows(i), (0x00400000 + i * PAGE_SIZE) | (i & 1 ? SHOWN : RUNS));
+    assert_int_equal(mmu_window_fetch(rig.v, USER + PAGE_SIZE), MMU_FAULT_GUEST);
+    assert_int_equal(rig.v->exc.error, PFERR_P | PFERR_U | PFERR_I);
+    touch(USER + PAGE_SIZE, true); /* data accesses do not mind, and it stays so */
+    assert_int_equal(user_shows(1), 0x00401000 | SHOWN | HOST_STUB_WRITABLE);
+}
+
+static void nx_that_changes_is_followed(void **state) {
+    (void)state;
+    start_nx();
+    put_wide_page(0, 0x00400000 | PTE_A);
+    assert_int_equal(mmu_window_fetch(rig.v, USER), MMU_FAULT_RETRY);
+    put_wide_page(0, 0x00400000 | PTE_A | PTE_NX);
+    mmu_invlpg(rig.v, USER);
+    mmu_enter_user(rig.v);
+    assert_int_equal(user_shows(0), 0);
+    touch(USER, false);
+    assert_int_equal(user_shows(0), 0x00400000 | SHOWN);
+    put_wide_page(0, 0x00400000 | PTE_A); /* no INVLPG: the right grows at the next fetch */
+    assert_int_equal(mmu_window_fetch(rig.v, USER), MMU_FAULT_RETRY);
+    assert_int_equal(user_shows(0), 0x00400000 | RUNS);
+    put_wide_page(0, 0x00400000 | PTE_A | PTE_NX);
+    rig_load_cr3(PDPT);
+    assert_true(!mmu()->current || user_shows(0) == 0);
+}
+
+static void nx_of_a_directory_entry_covers_its_pages(void **state) {
+    (void)state;
+    start_nx();
+    rig_put64(DIR + (USER >> 21) * 8, TABLE | RW | PTE_US | PTE_A | PTE_NX);
+    put_wide_page(0, 0x00400000 | PTE_A);
+    touch(USER, false);
+    assert_int_equal(user_shows(0), 0x00400000 | SHOWN);
+    rig_put64(DIR + (USER >> 21) * 8, TABLE | RW | PTE_US | PTE_A);
+    assert_int_equal(mmu_window_fetch(rig.v, USER), MMU_FAULT_RETRY);
+    assert_int_equal(user_shows(0), 0x00400000 | RUNS);
+    rig_put64(DIR + (USER >> 21) * 8,
+              0x00600000 | TOUCHED | PTE_US | PTE_PS | PTE_NX); /* a large page */
+    mmu_invlpg(rig.v, USER);
+    mmu_enter_user(rig.v);
+    touch(USER, false);
+    assert_int_equal(user_shows(7), 0x00607000 | SHOWN | HOST_STUB_WRITABLE);
+    assert_int_equal(mmu_window_fetch(rig.v, USER), MMU_FAULT_GUEST);
+}
+
 static void a_host_that_refuses_everything(void **state) {
     (void)state;
     start();
@@ -444,6 +518,9 @@ int main(void) {
         cmocka_unit_test(budget_holds_over_address_spaces),
         cmocka_unit_test(budget_holds_when_code_splits_mappings),
         cmocka_unit_test(region_pool_running_out),
+        cmocka_unit_test(pages_run_only_where_the_guest_says),
+        cmocka_unit_test(nx_that_changes_is_followed),
+        cmocka_unit_test(nx_of_a_directory_entry_covers_its_pages),
         cmocka_unit_test(a_host_that_refuses_everything),
         cmocka_unit_test(too_small_a_budget_means_no_windows),
     };
