@@ -176,7 +176,9 @@ void tcache_flush(struct bt *bt);
 /* -- codepage.c
  * --------------------------------------------------------------------------------------- */
 /* The page that holds the code at gla for the present view, or 0 with a fault pending. */
-uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla, const uint8_t **hva);
+uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla);
+/* The PAGE_SIZE bytes that the CPU fetches from it. */
+const uint8_t *codepage_bytes(const struct bt *bt, uint32_t page);
 /* The same from the code TLB alone: 0 when it does not know. */
 uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, bool user);
 /* Makes sure that two new code pages can be noted without dropping translations. */
@@ -212,8 +214,9 @@ void hint_set(struct bt *bt, gla_t gla);
 
 /* -- translate.c
  * --------------------------------------------------------------------------------------------- */
-/* Translates the block at v->eip. NULL: a fault is pending. */
-struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key);
+/* Translates the block at v->eip, which lies on this code page, for this key (with KEY_GLOBAL as
+ * the page says). NULL: a fault is pending. */
+struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint32_t key);
 
 /* -- single.c: around each run of a block with KEY_SINGLE; resume: EFLAGS.RF was set -------------
  */

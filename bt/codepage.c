@@ -11,7 +11,7 @@
 #include "mmu/mmu.h"
 
 /* What a fetch from outside memory reads. */
-static const uint8_t open_bus_page[PAGE_SIZE + 16] = {[0 ... PAGE_SIZE + 15] = 0xff};
+static const uint8_t open_bus_page[PAGE_SIZE] = {[0 ... PAGE_SIZE - 1] = 0xff};
 
 static uint32_t bucket_of(uint32_t vpage) {
     return (vpage * 0x9e3779b1u) >> 19 & (CODE_PAGE_BUCKETS - 1);
@@ -62,19 +62,24 @@ static uint32_t find_or_make(struct bt *bt, uint32_t vpage, uint32_t ppage, bool
     return n;
 }
 
-uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla, const uint8_t **hva) {
+const uint8_t *codepage_bytes(const struct bt *bt, uint32_t page) {
+    const uint8_t *hva = memmap_ptr(&bt->vm->mem, (gpa_t)bt->pages[page].ppage << PAGE_SHIFT);
+
+    return hva ? hva : open_bus_page;
+}
+
+uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla) {
+    const uint8_t *hva;
     gpa_t gpa;
     bool global;
     uint32_t vpage = gla >> PAGE_SHIFT;
 
-    if (!mmu_fetch(v, gla & PAGE_MASK, &gpa, hva, &global)) {
+    if (!mmu_fetch(v, gla & PAGE_MASK, &gpa, &hva, &global)) {
         /* the fault address is the instruction's, not the page's */
         if (v->exc.pending && v->exc.vector == VEC_PF)
             v->exc.cr2 = gla;
         return 0;
     }
-    if (!*hva)
-        *hva = open_bus_page;
     uint32_t n = find_or_make(bt, vpage, (uint32_t)(gpa >> PAGE_SHIFT), vcpu_user(v), global);
     v->code_tlb[vcpu_user(v)][vpage % CODE_TLB_ENTRIES] = bt->pages[n].id;
     bt->page_of_slot[vcpu_user(v)][vpage % CODE_TLB_ENTRIES] = n;

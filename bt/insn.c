@@ -5,12 +5,16 @@
 
 #include <Zydis/Decoder.h>
 
+#include "bt/insn_shape.h"
 #include "bt/lower.h"
 #include "bt/regs.h"
 #include "host/host.h"
 
+enum mode { PROTECTED32, PROTECTED16, REAL16, MODES };
+
 struct insn_decoder {
-    ZydisDecoder protected32, protected16, real16;
+    ZydisDecoder zydis[MODES];
+    struct insn_shape shapes[SHAPES];
 };
 
 _Static_assert((int)ZYDIS_MNEMONIC_MAX_VALUE < (int)INSN_MNEMONICS, "struct bt counts by mnemonic");
@@ -42,9 +46,9 @@ unsigned insn_decoder_size(void) {
 }
 
 void insn_decoder_init(struct insn_decoder *d) {
-    init_one(&d->protected32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
-    init_one(&d->protected16, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
-    init_one(&d->real16, ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16);
+    init_one(&d->zydis[PROTECTED32], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    init_one(&d->zydis[PROTECTED16], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+    init_one(&d->zydis[REAL16], ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16);
 }
 
 static int gpr_number(ZydisRegister r) {
@@ -225,11 +229,23 @@ static bool needs_alignment(const struct insn *i) {
     }
 }
 
-enum insn_status insn_decode(const struct insn_decoder *d, bool code32, bool real_mode,
-                             const uint8_t *bytes, unsigned n, struct insn *out) {
-    const ZydisDecoder *decoder = code32      ? &d->protected32
-                                  : real_mode ? &d->real16
-                                              : &d->protected16;
+/* What of the instruction's bytes its shape leaves open. */
+static struct insn_layout layout_of(const ZydisDecodedInstruction *z) {
+    struct insn_layout l = {.lead = z->length,
+                            .disp = z->raw.disp.size / 8,
+                            .imm = z->raw.imm[0].size / 8,
+                            .imm_signed = z->raw.imm[0].is_signed};
+
+    if (z->raw.imm[1].size)
+        l.lead = 0;
+    else
+        l.lead = (uint8_t)(l.lead - l.disp - l.imm);
+    return l;
+}
+
+/* The decoder itself. */
+static enum insn_status decode(const ZydisDecoder *decoder, const uint8_t *bytes, unsigned n,
+                               struct insn *out, struct insn_layout *layout) {
     ZydisDecoderContext context;
     ZydisDecodedInstruction z;
     ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
@@ -294,5 +310,25 @@ enum insn_status insn_decode(const struct insn_decoder *d, bool code32, bool rea
     if (out->row->class == CLASS_X87 && out->mem.write)
         out->mem.read = true; /* an unmasked exception suppresses the store: what was there stays */
     out->fpu_waits = fpu_waits(out);
+    *layout = layout_of(&z);
     return INSN_OK;
+}
+
+enum insn_status insn_decode(struct insn_decoder *d, bool code32, bool real_mode,
+                             const uint8_t *bytes, unsigned n, struct insn *out) {
+    enum mode mode = code32 ? PROTECTED32 : real_mode ? REAL16 : PROTECTED16;
+    struct insn_layout layout;
+
+    if (n < INSN_MAX_BYTES)
+        return decode(&d->zydis[mode], bytes, n, out, &layout);
+    uint64_t key = shape_key(bytes, mode, !code32);
+    const struct insn_shape *shape = shape_find(d->shapes, key);
+    if (shape) {
+        shape_apply(shape, bytes, out);
+        return INSN_OK;
+    }
+    enum insn_status status = decode(&d->zydis[mode], bytes, n, out, &layout);
+    if (status == INSN_OK)
+        shape_keep(d->shapes, key, out, &layout);
+    return status;
 }

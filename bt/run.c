@@ -29,7 +29,6 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
     const struct seg *cs = &v->seg[SEG_CS];
     gla_t gla = cs->base + v->eip;
     unsigned user = vcpu_user(v);
-    const uint8_t *hva;
     uint32_t page;
 
     if (v->eip > cs->limit) {
@@ -39,7 +38,7 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
     codepage_make_room(bt);
     page = codepage_cached(bt, v, gla, user);
     if (!page)
-        page = codepage_lookup(bt, v, gla, &hva);
+        page = codepage_lookup(bt, v, gla);
     if (!page)
         return NULL;
     if (bt->pages[page].global)
@@ -47,7 +46,7 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
     struct block *b = block_find(bt, page, gla, v->eip, key, cs->limit);
     if (b && b->page2) {
         /* the second page may have moved to another frame since */
-        uint32_t now = codepage_lookup(bt, v, (gla & PAGE_MASK) + PAGE_SIZE, &hva);
+        uint32_t now = codepage_lookup(bt, v, (gla & PAGE_MASK) + PAGE_SIZE);
         if (!now)
             return NULL;
         if (now != b->page2) {
@@ -56,9 +55,10 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
         }
     }
     if (!b) {
-        uint64_t start = host_clock_ns();
-        b = translate_block(bt, v, key);
-        bt->stats.translate_ns += host_clock_ns() - start;
+        uint64_t start = bt->vm->counting ? host_clock_ns() : 0;
+        b = translate_block(bt, v, page, key);
+        if (start)
+            bt->stats.translate_ns += host_clock_ns() - start;
     }
     return b;
 }

@@ -17,29 +17,19 @@ void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix) {
         .host = (uint16_t)at, .guest = (uint8_t)(eip - t->block->eip), .fix = (uint8_t)fix};
 }
 
-/* The guest code bytes of one instruction, across a page end if it must be. */
-struct fetch {
-    uint8_t bytes[15];
-    unsigned n;          /* bytes present */
-    unsigned first_page; /* of them on the first page */
-};
-
 static unsigned page_rest(gla_t gla) {
     return PAGE_SIZE - (gla & ~PAGE_MASK);
 }
 
-/* Adds the bytes behind the page end. False: fault pending. */
-static bool fetch_second_page(struct translation *t, gla_t gla, struct fetch *f) {
+/* Adds the bytes behind the page end to the n before it. False: fault pending. */
+static bool fetch_second_page(struct translation *t, gla_t gla, uint8_t *bytes, unsigned n) {
     struct vcpu *v = t->v;
     gla_t next = (gla & PAGE_MASK) + PAGE_SIZE;
-    const uint8_t *hva;
 
-    t->block->page2 = codepage_lookup(t->bt, v, next, &hva);
+    t->block->page2 = codepage_lookup(t->bt, v, next);
     if (!t->block->page2)
         return false;
-    unsigned more = 15 - f->n;
-    memcpy(f->bytes + f->n, hva, more);
-    f->n = 15;
+    memcpy(bytes + n, codepage_bytes(t->bt, t->block->page2), INSN_MAX_BYTES - n);
     return true;
 }
 
@@ -77,7 +67,7 @@ static void lower_one(struct translation *t, const struct insn *i) {
     t->hinted = hint_get(t->bt, t->block->gla + (t->eip - t->block->eip));
     t->checked = !(t->key & KEY_DIRECT) || t->hinted;
     t->incomplete = false;
-    if (gate_class(t, i))
+    if (i->row->class == CLASS_INT || gate_class(t, i))
         i->row->lower(t, i);
 }
 
@@ -87,6 +77,11 @@ static void lower_fault(struct translation *t, enum insn_status status) {
     t->ended = true;
 }
 
+static enum insn_status decode(struct translation *t, const uint8_t *bytes, unsigned n,
+                               struct insn *out) {
+    return insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, bytes, n, out);
+}
+
 /* Decodes the instruction at t->eip. The first of a block may reach into the second page.
  * False: stop before it (a fault is pending when it was the first). */
 static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned index,
@@ -94,7 +89,6 @@ static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned
     struct vcpu *v = t->v;
     gla_t gla = t->block->gla + (t->eip - t->block->eip);
     uint32_t limit = t->block->cs_limit;
-    struct fetch f;
     unsigned room = page_rest(gla);
 
     if (t->eip > limit) {
@@ -102,18 +96,18 @@ static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned
             vcpu_raise_error(v, VEC_GP, 0);
         return false;
     }
-    f.n = f.first_page = room < 15 ? room : 15;
-    memcpy(f.bytes, page_bytes + (gla & ~PAGE_MASK), f.n);
-    *status =
-        insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, f.n, out);
+    if (room > INSN_MAX_BYTES)
+        room = INSN_MAX_BYTES;
+    *status = decode(t, page_bytes + (gla & ~PAGE_MASK), room, out);
     /* a 16th byte can only be found out to be one once 15 have been fetched */
-    if ((*status == INSN_PARTIAL || *status == INSN_TOO_LONG) && f.n < 15) {
+    if ((*status == INSN_PARTIAL || *status == INSN_TOO_LONG) && room < INSN_MAX_BYTES) {
+        uint8_t bytes[INSN_MAX_BYTES];
         if (index != 0)
             return false;
-        if (!fetch_second_page(t, gla, &f))
+        memcpy(bytes, page_bytes + (gla & ~PAGE_MASK), room);
+        if (!fetch_second_page(t, gla, bytes, room))
             return false;
-        *status =
-            insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, f.bytes, 15, out);
+        *status = decode(t, bytes, INSN_MAX_BYTES, out);
     }
     if (*status == INSN_PARTIAL)
         *status = INSN_TOO_LONG;
@@ -192,17 +186,26 @@ static void finish(struct translation *t) {
     memcpy(bt_rw(bt, b->side), bt->sides, t->side_count * sizeof(struct side_entry));
 }
 
-struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key) {
-    struct translation t = {.bt = bt, .v = v};
+/* The arrays of a translation are filled as far as their counts say; clearing all of it for a block
+ * of five instructions would cost as much as two of them. */
+static void start(struct translation *t, struct bt *bt, struct vcpu *v, struct block *b) {
+    memset(t, 0, offsetof(struct translation, slow));
+    t->bt = bt;
+    t->v = v;
+    t->block = b;
+    t->key = b->key;
+    t->eip = b->eip;
+    t->e.start = t->e.p = bt_rw(bt, b->host);
+    t->e.end = t->e.start + BLOCK_MAX_HOST_BYTES;
+}
+
+struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint32_t key) {
+    struct translation t;
     const struct seg *cs = &v->seg[SEG_CS];
-    const uint8_t *hva;
+    const uint8_t *bytes = codepage_bytes(bt, page);
     gla_t gla = cs->base + v->eip;
-    uint32_t page = codepage_lookup(bt, v, gla, &hva);
     unsigned max_insns = key & KEY_SINGLE ? 1 : BLOCK_MAX_INSNS;
 
-    if (!page)
-        return NULL;
-    key = (key & ~KEY_GLOBAL) | (bt->pages[page].global ? KEY_GLOBAL : 0);
     for (;;) {
         struct block *b = tcache_reserve(bt);
         *b = (struct block){.eip = v->eip,
@@ -211,10 +214,8 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key) {
                             .cs_limit = cs->limit,
                             .page = page,
                             .host = bt->head};
-        t = (struct translation){.bt = bt, .v = v, .block = b, .key = key, .eip = v->eip};
-        t.e.start = t.e.p = bt_rw(bt, bt->head);
-        t.e.end = t.e.start + BLOCK_MAX_HOST_BYTES;
-        if (!emit_body(&t, hva, max_insns)) {
+        start(&t, bt, v, b);
+        if (!emit_body(&t, bytes, max_insns)) {
             b->page = 0;
             return NULL;
         }
@@ -224,7 +225,8 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t key) {
             tcache_commit(bt, b, end - b->host);
             block_insert(bt, b);
             if (LOG_ON(LOG_IN_ASM | LOG_GUEST_ERRORS))
-                host_log_guest_code(v, gla, hva + (gla & ~PAGE_MASK), b->length, key & KEY_CODE32);
+                host_log_guest_code(v, gla, bytes + (gla & ~PAGE_MASK), b->length,
+                                    key & KEY_CODE32);
             if (LOG_ON(LOG_OUT_ASM))
                 host_log_host_code(bt_rw(bt, b->host), b->host_size,
                                    (uint64_t)(uintptr_t)(bt->code.rx + b->host));

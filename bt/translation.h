@@ -56,6 +56,7 @@ struct translation {
     bool checked;      /* this instruction's operands take the checked form */
     unsigned poll_in;  /* emit an interrupt poll before the insn-after-next; counts down */
     unsigned side_count, slow_count, exit_count;
+    /* nothing behind this is cleared when a translation begins */
     struct slow_path slow[SLOW_PATHS];
     struct pending_exit exits[BLOCK_EXITS];
 };
