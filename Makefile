@@ -142,7 +142,7 @@ iso: deps ## write $(BUILD)/ringone.iso: boots the VMM and Debian's 686 kernel o
 
 export RINGONE ?= $(BUILD)/ringone
 export GUEST
-RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz bench boot ring0)) tests/boot/firmware)
+RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz bench boot ring0)) tests/boot/firmware tests/boot/bad_input.py)
 
 .PHONY: test test-bochs unit unit-programs sanitize check bench bench-ring0 coverage fuzz
 test: deps ## run all tests
@@ -162,9 +162,10 @@ $(UNIT_TESTS): $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 	@echo '  LD    $@'
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
-test-bochs: deps ## the guest tests on the ring-0 host with Bochs as the machine (some minutes)
+test-bochs: deps ## the guest tests on Bochs, alone and on the ring-0 host (some minutes)
 	host/scripts/install-packages.sh bochs
 	$(MAKE) $(BUILD)/ringone.elf
+	tests/guest/run --reference bochs --timeout 300
 	tests/ring0/bochs
 
 # A boot of each kernel, the guest tests and a short fuzz run with both sanitizers.

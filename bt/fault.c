@@ -7,6 +7,7 @@
 #include "bt/key.h"
 #include "bt/regs.h"
 #include "mmu/mmu.h"
+#include "vmm/fpu_error.h"
 
 /* Writes to one code frame that are answered by dropping its translations, before the writing
  * instruction is translated to the checked form instead. */
@@ -129,6 +130,8 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         }
     } else if (vector == VEC_GP || vector == VEC_SS) {
         vcpu_raise_error(v, VEC_GP, 0); /* a misaligned SSE operand */
+    } else if (vector == VEC_MF) {
+        fpu_error_met(v);
     } else if (vector == VEC_XM && !(v->cr4 & CR4_OSXMMEXCPT)) {
         vcpu_raise(v, VEC_UD); /* SDM vol. 1 section 11.5.1 */
     } else {

@@ -310,6 +310,9 @@ static enum insn_status decode(const ZydisDecoder *decoder, const uint8_t *bytes
     if (out->row->class == CLASS_X87 && out->mem.write)
         out->mem.read = true; /* an unmasked exception suppresses the store: what was there stays */
     out->fpu_waits = fpu_waits(out);
+    out->fpu_loads_status = z.mnemonic == ZYDIS_MNEMONIC_FLDENV ||
+                            z.mnemonic == ZYDIS_MNEMONIC_FRSTOR ||
+                            z.mnemonic == ZYDIS_MNEMONIC_FXRSTOR;
     *layout = layout_of(&z);
     return INSN_OK;
 }

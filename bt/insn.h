@@ -61,11 +61,12 @@ struct insn {
     bool prefix_66, prefix_f2, prefix_f3; /* to be kept when the encoding is copied */
     bool mandatory_66;                    /* prefix_66 is part of the opcode */
     bool lock;
-    bool fpu_waits;   /* a pending #MF comes before the operand's faults */
-    uint8_t rep;      /* CO_REP_* */
-    uint8_t imm_size; /* bytes of immediate kept in a copy */
-    bool relative;    /* imm is a branch displacement */
-    bool far_ptr;     /* direct far pointer: imm = offset, imm2 = selector */
+    bool fpu_waits;        /* a pending #MF comes before the operand's faults */
+    bool fpu_loads_status; /* replaces the x87 status word */
+    uint8_t rep;           /* CO_REP_* */
+    uint8_t imm_size;      /* bytes of immediate kept in a copy */
+    bool relative;         /* imm is a branch displacement */
+    bool far_ptr;          /* direct far pointer: imm = offset, imm2 = selector */
     uint32_t imm, imm2;
     struct insn_mem mem;
 };

@@ -41,6 +41,8 @@ uint32_t key_of(struct vcpu *v, bool single) {
                 key |= KEY_WAIT_NM;
         }
     }
+    if (v->ferr)
+        key |= KEY_FERR;
     if ((v->cr0 & CR0_EM) || !(v->cr4 & CR4_OSFXSR))
         key |= KEY_SSE_UD;
     if (!(v->cr0 & CR0_PE) || (v->sysflags & EFL_VM))

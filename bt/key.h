@@ -29,6 +29,8 @@
 #define KEY_GLOBAL (1u << 24) /* the code page's mapping is the same for every CR3 */
 #define KEY_WATCH  (1u << 26) /* data breakpoints: the VMM sees every operand (with SINGLE only) */
 
+#define KEY_FERR (1u << 27) /* FERR# is asserted: the VMM sees every x87 instruction */
+
 static inline bool key_user(uint32_t key) {
     return (key & KEY_CPL) == 3;
 }

@@ -37,7 +37,7 @@ static bool mode_allows(const struct vcpu *v) {
            !(v->sysflags & flags) && !((v->cr0 & CR0_AM) && (v->sysflags & EFL_AC)) &&
            (v->cr4 & (fxsr | CR4_TSD | CR4_VME | CR4_PVI)) == fxsr &&
            (host_window_nx() || !(v->efer & EFER_NXE)) && v->shadow == SHADOW_NONE &&
-           !debug_armed(v) && !v->watching && v->tsc_offset == 0;
+           !debug_armed(v) && !v->watching && v->tsc_offset == 0 && !v->ferr;
 }
 
 /* The descriptor of a segment register's hidden part. */

@@ -7,6 +7,7 @@
 #include "bt/native.h"
 #include "mmu/mmu.h"
 #include "vmm/cpu.h"
+#include "vmm/fpu_error.h"
 
 typedef void (*enter_fn)(struct vcpu *v, void *host);
 
@@ -120,6 +121,8 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
     v->returns_stale = false; /* the stack of translated code starts empty */
     enter_fn enter = (enter_fn)(uintptr_t)(bt->code.rx + bt->thunk_enter);
     enter(v, bt->code.rx + b->host);
+    if (key & KEY_FERR)
+        fpu_error_settle(v);
     if (key & KEY_SINGLE)
         single_end(v, resume, shadow);
 }

@@ -63,11 +63,24 @@ static bool gate_class(struct translation *t, const struct insn *i) {
     return false;
 }
 
+/* An x87 or SSE instruction while FERR# is asserted (vmm/fpu_error.h). */
+static void lower_beside_ferr(struct translation *t, const struct insn *i) {
+    if (i->fpu_waits || i->row->class == CLASS_WAIT || i->row->class == CLASS_SSE)
+        exit_callout(t, callout_fpu_hold, 0);
+    i->row->lower(t, i);
+    if (!t->ended)
+        exit_callout(t, callout_fpu_settle, i->fpu_loads_status);
+}
+
 static void lower_one(struct translation *t, const struct insn *i) {
     t->hinted = hint_get(t->bt, t->block->gla + (t->eip - t->block->eip));
     t->checked = !(t->key & KEY_DIRECT) || t->hinted;
     t->incomplete = false;
-    if (i->row->class == CLASS_INT || gate_class(t, i))
+    if (i->row->class != CLASS_INT && !gate_class(t, i))
+        return;
+    if (t->key & KEY_FERR && i->row->class != CLASS_INT)
+        lower_beside_ferr(t, i);
+    else
         i->row->lower(t, i);
 }
 

@@ -9,6 +9,7 @@
 #include "bt/bt.h"
 #include "devices/acpi_loader.h"
 #include "devices/acpi_tables.h"
+#include "devices/coproc.h"
 #include "devices/dma8237.h"
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
@@ -40,6 +41,7 @@ struct board {
     struct rtc rtc;
     struct dma8237 dma;
     struct sysport sysport;
+    struct coproc coproc;
     struct i8042 i8042;
     struct pci_bus pci;
     struct i440fx i440fx;
@@ -153,6 +155,7 @@ bool board_create(struct vm *vm, const struct board_config *config) {
               pit_create(&b->pit, vm->bus, &b->clock, &b->pic) &&
               rtc_create(&b->rtc, vm->bus, &b->clock, &b->pic, vm->mem.ram_size) &&
               sysport_create(&b->sysport, vm, &b->clock, &b->pit, &b->a20, config->debugcon) &&
+              coproc_create(&b->coproc, vm->bus, pic_input(&b->pic, 13), &vm->vcpu.ignne) &&
               dma8237_create(&b->dma, vm->bus) &&
               i8042_create(&b->i8042, vm, pic_input(&b->pic, 1), pic_input(&b->pic, 12), &b->a20) &&
               create_pci(b, vm) && create_serial(b, vm->bus) && create_ide(b, vm) &&
@@ -169,6 +172,7 @@ void board_reset(struct vm *vm) {
     pit_reset(&b->pit);
     rtc_reset(&b->rtc);
     sysport_reset(&b->sysport);
+    coproc_reset(&b->coproc);
     dma8237_reset(&b->dma);
     i8042_reset(&b->i8042);
     pci_reset(&b->pci);
@@ -209,6 +213,10 @@ uint8_t board_intr_ack(struct vm *vm) {
     uint8_t vector = pic_acknowledge(&b->pic);
     b->in_run_loop = false;
     return vector;
+}
+
+void board_ferr(struct vm *vm, bool asserted) {
+    coproc_set_ferr(&vm->board->coproc, asserted);
 }
 
 uint64_t board_next_deadline(struct vm *vm) {

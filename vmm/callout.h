@@ -119,6 +119,8 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(fnstenv)                                                                                     \
     X(fnsave)                                                                                      \
     X(fxsave)                                                                                      \
+    X(fpu_hold)   /* before a waiting x87 instruction while FERR# is asserted: vmm/fpu_error.c */  \
+    X(fpu_settle) /* behind any then; argument: it loads the status word */                        \
     X(fxrstor)                                                                                     \
     X(undefined) /* #UD, counted as unsupported */                                                 \
     X(ud)        /* #UD, as the manual wants it */                                                 \

@@ -78,6 +78,14 @@ void debug_raise(struct vcpu *v, uint32_t dr6_bits) {
     vcpu_raise(v, VEC_DB);
 }
 
+void debug_raise_switched(struct vcpu *v, bool steps) {
+    uint32_t bits = DR6_BT | v->dr6_hits | (steps && v->stepping ? DR6_BS : 0);
+
+    v->dr6_hits = 0;
+    v->stepping = false;
+    debug_raise(v, bits);
+}
+
 void debug_raise_due(struct vcpu *v) {
     uint32_t bits = v->dr6_hits | (v->stepping ? DR6_BS : 0);
 

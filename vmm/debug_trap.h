@@ -46,6 +46,11 @@ void debug_note_io(struct vcpu *v, uint16_t port, uint32_t n);
 /* Makes #DB pending, with these bits added to DR6. */
 void debug_raise(struct vcpu *v, uint32_t dr6_bits);
 
+/* A switch to a task with the T bit is done: one #DB before its first instruction, which tells also
+ * of what the switching instruction has met. steps: the single step is due behind that instruction
+ * (not behind INT n). */
+void debug_raise_switched(struct vcpu *v, bool steps);
+
 /* An instruction, or an iteration of a repeated one, is done: raises the trap that it left due. */
 void debug_raise_due(struct vcpu *v);
 

@@ -6,13 +6,13 @@
  * their part of FXSAVE's area stay alone. Intel SDM vol. 1 section 8.1.10, vol. 2A, FXSAVE,
  * table 3-43.
  */
-#include "host/host.h"
 #include "mmu/mmu.h"
 #include "vmm/callout_priv.h"
 #include "vmm/cpu.h"
+#include "vmm/fpu_state.h"
 
 enum {
-    FX_BYTES = 512,
+    FX_BYTES = FPU_IMAGE_BYTES,
     FX_POINTERS = 6, /* FOP, FIP, FDP and their selectors */
     FX_POINTER_BYTES = 18,
     FX_DEFINED = 288, /* control words, ST0-ST7, XMM0-XMM7 */
@@ -20,26 +20,6 @@ enum {
     FX_MXCSR_MASK = 28,
     FX_ALIGNMENT = 16,
 };
-
-/* An FXSAVE area. */
-struct image {
-    _Alignas(64) uint8_t bytes[FX_BYTES];
-};
-
-/* The guest's state: live in the registers, or in v->fpu where callouts keep it there. */
-static void read_state(struct vcpu *v, struct image *image) {
-    if (host_clobbers_fpu())
-        memcpy(image->bytes, v->fpu, FX_BYTES);
-    else
-        __asm__ volatile("fxsave %0" : "=m"(*image));
-}
-
-static void write_state(struct vcpu *v, const struct image *image) {
-    if (host_clobbers_fpu())
-        memcpy(v->fpu, image->bytes, FX_BYTES);
-    else
-        __asm__ volatile("fxrstor %0" : : "m"(*image));
-}
 
 /* Limit and alignment of the area. */
 static bool area_ok(struct vcpu *v, uint64_t arg, bool write) {
@@ -51,11 +31,11 @@ static bool area_ok(struct vcpu *v, uint64_t arg, bool write) {
 }
 
 enum callout_result callout_fxsave(struct vcpu *v, uint64_t arg) {
-    struct image image;
+    struct fpu_image image;
 
     if (!area_ok(v, arg, true))
         return CALLOUT_EXIT;
-    read_state(v, &image);
+    fpu_state_read(v, &image);
     memset(image.bytes + FX_POINTERS, 0, FX_POINTER_BYTES);
     v->code_written = false;
     if (!cpu_write(v, CO_SEG(arg), v->ea, image.bytes, FX_DEFINED))
@@ -64,12 +44,12 @@ enum callout_result callout_fxsave(struct vcpu *v, uint64_t arg) {
 }
 
 enum callout_result callout_fxrstor(struct vcpu *v, uint64_t arg) {
-    struct image image;
+    struct fpu_image image;
     uint32_t mask, mxcsr;
 
     if (!area_ok(v, arg, false))
         return CALLOUT_EXIT;
-    read_state(v, &image); /* what the guest cannot name stays as it is */
+    fpu_state_read(v, &image); /* what the guest cannot name stays as it is */
     memcpy(&mask, image.bytes + FX_MXCSR_MASK, sizeof mask);
     if (!cpu_read(v, CO_SEG(arg), v->ea, image.bytes, FX_DEFINED))
         return CALLOUT_EXIT;
@@ -78,7 +58,7 @@ enum callout_result callout_fxrstor(struct vcpu *v, uint64_t arg) {
         vcpu_raise_error(v, VEC_GP, 0);
         return CALLOUT_EXIT;
     }
-    write_state(v, &image);
+    fpu_state_write(v, &image);
     return CALLOUT_NEXT;
 }
 
@@ -88,7 +68,7 @@ enum callout_result callout_fxrstor(struct vcpu *v, uint64_t arg) {
 enum { ENV_BYTES = 28, ENV16_BYTES = 14, SAVE_BYTES = 108, SAVE16_BYTES = 94 };
 
 /* Executes the instruction on the guest's state with the image as its operand. */
-static void store_x87(struct vcpu *v, bool save, bool wide, struct image *image) {
+static void store_x87(struct vcpu *v, bool save, bool wide, struct fpu_image *image) {
     if (host_clobbers_fpu())
         __asm__ volatile("fxrstor64 %0" : : "m"(v->fpu));
     if (save && wide)
@@ -104,7 +84,7 @@ static void store_x87(struct vcpu *v, bool save, bool wide, struct image *image)
 }
 
 /* FIP, FCS, FOP, FDP and FDS of the environment; what is reserved beside FDS stays ones. */
-static void hide_pointers(struct image *image, bool wide) {
+static void hide_pointers(struct fpu_image *image, bool wide) {
     if (wide)
         memset(image->bytes + 12, 0, 14);
     else
@@ -114,7 +94,7 @@ static void hide_pointers(struct image *image, bool wide) {
 static enum callout_result store(struct vcpu *v, uint64_t arg, bool save) {
     bool wide = CO_OPSIZE(arg) != 2;
     uint32_t n = save ? (wide ? SAVE_BYTES : SAVE16_BYTES) : (wide ? ENV_BYTES : ENV16_BYTES);
-    struct image image;
+    struct fpu_image image;
     gla_t gla;
 
     /* the instruction changes the state: all that can fault comes before */

@@ -298,7 +298,7 @@ static bool start(struct vcpu *v, const struct context *c, enum task_source sour
     if (v->eip > v->seg[SEG_CS].limit)
         return vcpu_raise_error(v, VEC_GP, ext);
     if (c->trap)
-        debug_raise(v, DR6_BT); /* before the task's first instruction; the switch is done */
+        debug_raise_switched(v, source != TASK_EVENT);
     return true;
 }
 

@@ -96,6 +96,8 @@ void vcpu_reset(struct vcpu *v) {
     v->stepping = false;
     v->not_run = false;
     v->dr6_hits = 0;
+    v->ferr = false;
+    v->fpu_held = false;
     memset(v->pdpte, 0, sizeof v->pdpte);
     v->cpl = 0;
     v->shadow = SHADOW_NONE;

@@ -125,6 +125,12 @@ struct vcpu {
     bool not_run;     /* bt/: the instruction did not begin, it is to be translated otherwise */
     uint8_t dr6_hits; /* B0-B3 of breakpoints met, whose #DB is due behind the instruction */
 
+    /* x87 errors while CR0.NE is clear (vmm/fpu_error.h) */
+    bool ferr;               /* FERR# is asserted */
+    bool ignne;              /* IGNNE# is asserted; the board's */
+    bool fpu_held;           /* error flags are out of the status word for one instruction */
+    uint16_t fpu_held_flags; /* they, and SF */
+
     /* model-specific registers (vmm/msr.c) */
     uint64_t efer;
     uint32_t sysenter_cs, sysenter_esp, sysenter_eip;

@@ -64,6 +64,8 @@ void vm_request_stop(struct vm *vm, enum vm_stop why);
 void board_service(struct vm *vm);
 /* Acknowledges INTR: the vector the 8259 pair gives (SDM vol. 3A 6.3; 8259A datasheet INTA). */
 uint8_t board_intr_ack(struct vm *vm);
+/* The processor's FERR# pin: true is asserted. */
+void board_ferr(struct vm *vm, bool asserted);
 /* Host time of the next timer event, UINT64_MAX if none. */
 uint64_t board_next_deadline(struct vm *vm);
 

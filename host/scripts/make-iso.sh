@@ -2,12 +2,15 @@
 # Writes a CD image that boots the ring-0 VMM with a guest on a PC with a BIOS (GRUB):
 #   make-iso.sh OUTPUT RINGONE.ELF [OPTION...] -- KERNEL [MODULE...]
 # Each OPTION is a line of the options module (host/ring0/options.h), such as "-m 256".
+#   make-iso.sh OUTPUT KERNEL
+# writes one that boots a Multiboot kernel alone.
 set -euo pipefail
 
 usage() { sed -n 's/^#   //p' "$0" >&2; exit 2; }
-[ $# -ge 4 ] || usage
+[ $# = 2 ] || [ $# -ge 4 ] || usage
 output=$1 vmm=$2
 shift 2
+alone=$([ $# -gt 0 ] || echo yes)
 
 # A GRUB that only starts from UEFI would make an image that a BIOS does not boot.
 platform=/usr/lib/grub/i386-pc
@@ -23,12 +26,15 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
     printf '%s\n' "$1" >>"$tree/boot/options"
     shift
 done
-[ $# -ge 2 ] || usage
-shift
+if [ ! "$alone" ]; then
+    [ $# -ge 2 ] || usage
+    shift
+fi
 
 {
     printf 'set timeout=0\nset default=0\nmenuentry "ringone" {\n'
-    printf '    multiboot /boot/ringone.elf\n    module /boot/options options\n'
+    printf '    multiboot /boot/ringone.elf\n'
+    [ "$alone" ] || printf '    module /boot/options options\n'
     for module in "$@"; do
         name=$(basename "$module")
         cp "$module" "$tree/boot/$name"

@@ -1,5 +1,5 @@
 /* COM1 as a 16550 without interrupts (PC16550D data sheet, section 8): wait for LSR bit 5
- * (transmitter holding register empty), then write. */
+ * (transmitter holding register empty), then write; bit 6 is the shift register. */
 #include "serial.h"
 #include "io.h"
 
@@ -21,6 +21,11 @@ void serial_putc(char c) {
     while (!(inb(COM1 + LSR) & 0x20))
         ;
     outb(COM1, (uint8_t)c);
+}
+
+void serial_flush(void) {
+    while (!(inb(COM1 + LSR) & 0x40))
+        ;
 }
 
 static void put_number(uint32_t v, uint32_t base, bool negative, char pad, int width) {
