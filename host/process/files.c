@@ -1,6 +1,6 @@
 /*
- * Reading the files of the command line (files.h). They are read rather than mapped, so that a file
- * that changes later changes nothing here.
+ * Reading the files of the command line (files.h). They are read rather than mapped: a file that
+ * shrinks would take a page of the mapping with it.
  */
 #include "host/process/files.h"
 
@@ -53,18 +53,49 @@ static bool read_all(int fd, struct load_blob *blob) {
     return true;
 }
 
-bool files_read_one(const char *option, const char *path, struct load_blob *blob,
-                    char message[OPTIONS_MESSAGE]) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && read_all(fd, blob)) {
-        close(fd);
-        return true;
-    }
+static void say_unreadable(const char *option, const char *path, char message[OPTIONS_MESSAGE]) {
     snprintf(message, OPTIONS_MESSAGE, "%s: cannot read '%.150s': %s", option, path,
              strerror(errno));
+}
+
+/* Reads a file; returns its descriptor, or -1 with a message. */
+static int open_and_read(const char *option, const char *path, struct load_blob *blob,
+                         char message[OPTIONS_MESSAGE]) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && read_all(fd, blob))
+        return fd;
+    say_unreadable(option, path, message);
     if (fd >= 0)
         close(fd);
-    return false;
+    return -1;
+}
+
+bool files_read_one(const char *option, const char *path, struct load_blob *blob,
+                    char message[OPTIONS_MESSAGE]) {
+    int fd = open_and_read(option, path, blob, message);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* Keeps a descriptor of what can be read again: a regular file. */
+static void remember_source(struct file_source *s, int fd) {
+    s->again = fstat(fd, &s->as_read) == 0 && S_ISREG(s->as_read.st_mode);
+    s->fd = fd;
+    if (!s->again)
+        close(fd);
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b) {
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Is the file what it was when it was read? */
+static bool is_unchanged(const struct file_source *s) {
+    struct stat now;
+    return fstat(s->fd, &now) == 0 && now.st_size == s->as_read.st_size &&
+           same_time(&now.st_mtim, &s->as_read.st_mtim) &&
+           same_time(&now.st_ctim, &s->as_read.st_ctim);
 }
 
 /* Cuts the next list element off *list, in place: up to a single comma, two commas becoming one. */
@@ -81,7 +112,8 @@ static char *next_element(char **list) {
 }
 
 /* "PATH ARGS" or "PATH": a module's command line is the whole, QEMU says. */
-static bool read_module(char *element, struct load_module *m, char message[OPTIONS_MESSAGE]) {
+static bool read_module(char *element, struct load_module *m, struct file_source *source,
+                        char message[OPTIONS_MESSAGE]) {
     char *path = strdup(element);
     if (path == NULL) {
         snprintf(message, OPTIONS_MESSAGE, "-initrd: %s", strerror(errno));
@@ -89,9 +121,12 @@ static bool read_module(char *element, struct load_module *m, char message[OPTIO
     }
     path[strcspn(path, " ")] = '\0';
     m->args = element;
-    bool read = files_read_one("-initrd", path, &m->blob, message);
+    int fd = open_and_read("-initrd", path, &m->blob, message);
     free(path);
-    return read;
+    if (fd < 0)
+        return false;
+    remember_source(source, fd);
+    return true;
 }
 
 /* The VGA BIOS of the package that the firmware came in stands beside it; it may be missing. */
@@ -143,17 +178,49 @@ bool files_read(const struct options *o, struct files *f, char message[OPTIONS_M
             snprintf(message, OPTIONS_MESSAGE, "-initrd: more than %d files", FILES_MODULES_MAX);
             return false;
         }
-        struct load_module *m = &f->modules[f->request.module_count++];
-        if (!read_module(next_element(&rest), m, message))
+        unsigned n = f->request.module_count++;
+        if (!read_module(next_element(&rest), &f->modules[n], &f->sources[n], message))
             return false;
+    }
+    return true;
+}
+
+void files_put_away(struct files *f) {
+    for (unsigned i = 0; i < f->request.module_count; i++) {
+        if (!f->sources[i].again)
+            continue;
+        free((void *)f->modules[i].blob.data);
+        f->modules[i].blob = (struct load_blob){0};
+    }
+}
+
+bool files_fetch(struct files *f, char message[OPTIONS_MESSAGE]) {
+    for (unsigned i = 0; i < f->request.module_count; i++) {
+        const struct file_source *s = &f->sources[i];
+        const char *name = f->modules[i].args;
+        if (!s->again || f->modules[i].blob.data != NULL)
+            continue;
+        if (lseek(s->fd, 0, SEEK_SET) != 0 || !read_all(s->fd, &f->modules[i].blob)) {
+            say_unreadable("-initrd", name, message);
+            return false;
+        }
+        if (!is_unchanged(s)) {
+            snprintf(message, OPTIONS_MESSAGE,
+                     "-initrd: '%.150s' has changed; the guest cannot start again", name);
+            return false;
+        }
     }
     return true;
 }
 
 void files_release(struct files *f) {
     free((void *)f->request.kernel.data);
-    for (unsigned i = 0; i < f->request.module_count; i++)
+    for (unsigned i = 0; i < f->request.module_count; i++) {
         free((void *)f->modules[i].blob.data);
+        if (f->sources[i].again)
+            close(f->sources[i].fd);
+        f->sources[i].again = false;
+    }
     free(f->list);
     f->request = (struct load_request){0};
     f->list = NULL;

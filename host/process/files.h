@@ -5,17 +5,26 @@
 #define HOST_PROCESS_FILES_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "host/process/options.h"
 #include "vmm/load.h"
 
 enum { FILES_MODULES_MAX = 64 };
 
+/* Where a module comes from. */
+struct file_source {
+    int fd;
+    bool again; /* fd can be read once more: a regular file */
+    struct stat as_read;
+};
+
 /* Everything load_kernel wants, read into memory that lives until files_release. */
 struct files {
     struct load_blob bios, vga_bios; /* size 0: none */
     struct load_request request;
     struct load_module modules[FILES_MODULES_MAX];
+    struct file_source sources[FILES_MODULES_MAX];
     char *list; /* -initrd's value, cut up; the modules' args point into it */
 };
 
@@ -26,6 +35,13 @@ bool files_read_one(const char *option, const char *path, struct load_blob *blob
 /* Reads what -kernel or -bios, and -initrd name. A Multiboot module list is "FILE ARGS,FILE ARGS";
  * a comma within is written twice. False: message says which file and why. */
 bool files_read(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]);
+
+/* The modules are in guest memory now: gives back the memory of those that can be read again, which
+ * an initrd may have much of. */
+void files_put_away(struct files *f);
+/* Reads them again, for the guest to start again. False: message says which has changed or cannot
+ * be read. */
+bool files_fetch(struct files *f, char message[OPTIONS_MESSAGE]);
 
 /* Gives the kernel's and the modules' memory back, where the guest will not be started again. */
 void files_release(struct files *f);

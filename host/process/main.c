@@ -116,10 +116,14 @@ static void set_up(const struct options *o, struct files *files) {
     log_watch(&machine);
 }
 
-static void load(const struct files *files) {
+static void load(struct files *files) {
+    char message[OPTIONS_MESSAGE];
     if (files->request.kernel_name == NULL) /* the firmware at the reset vector will find one */
         return;
+    if (!files_fetch(files, message))
+        refuse("%s", message);
     enum load_status s = load_kernel(&machine, &files->request);
+    files_put_away(files);
     if (s == LOAD_OK)
         return;
     if (s == LOAD_INITRD_TOO_BIG || s == LOAD_LINUX_INITRDS)
@@ -152,7 +156,7 @@ static void say_triple_fault(void) {
 }
 
 /* Runs the guest through its restarts. */
-static void live(const struct options *o, const struct files *files) {
+static void live(const struct options *o, struct files *files) {
     for (;;) {
         enum vm_stop why = run();
         if (why != VM_STOP_RESET && why != VM_STOP_TRIPLE_FAULT)

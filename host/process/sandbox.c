@@ -27,6 +27,8 @@ static const int allowed[] = {
     SCMP_SYS(restart_syscall),
     /* channels, trace, statistics */
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
+    /* the initrd once more, where the guest restarts */
+    SCMP_SYS(lseek),
     /* disk images */
     SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fdatasync),
     /* the disassembler sorts, and glibc sorts by the size of memory */

@@ -125,10 +125,53 @@ static void unreadable(void **state) {
     assert_int_equal(f.request.module_count, FILES_MODULES_MAX);
 }
 
+static void read_again(void **state) {
+    (void)state;
+    char k[32], a[32];
+    int fd;
+    make_file(k, "kernel");
+    make_file(a, "initrd");
+    assert_true(read_with(k, a));
+    files_put_away(&f);
+    assert_null(f.modules[0].blob.data);
+    assert_blob(&f.request.kernel, "kernel");
+    assert_true(files_fetch(&f, message));
+    assert_blob(&f.modules[0].blob, "initrd");
+    assert_true(files_fetch(&f, message)); /* nothing to do */
+
+    files_put_away(&f);
+    assert_int_equal(sscanf(a, "/proc/self/fd/%d", &fd), 1);
+    assert_int_equal(ftruncate(fd, 3), 0);
+    assert_false(files_fetch(&f, message));
+    char wanted[OPTIONS_MESSAGE];
+    snprintf(wanted, sizeof wanted, "-initrd: '%s' has changed; the guest cannot start again", a);
+    assert_string_equal(message, wanted);
+}
+
+/* What a pipe has given cannot be had again: it is kept. */
+static void pipe_is_kept(void **state) {
+    (void)state;
+    int ends[2];
+    char k[32], path[32];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "piped", 5), 5);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+    FILE *keep = fopen(path, "r");
+    assert_non_null(keep);
+    close(ends[1]);
+    assert_true(read_with(make_file(k, "kernel"), path));
+    files_put_away(&f);
+    assert_true(files_fetch(&f, message));
+    assert_blob(&f.modules[0].blob, "piped");
+    fclose(keep);
+    close(ends[0]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kernel_alone), cmocka_unit_test(module_list), cmocka_unit_test(big_file),
-        cmocka_unit_test(pipe_as_file), cmocka_unit_test(unreadable),
+        cmocka_unit_test(pipe_as_file), cmocka_unit_test(unreadable),  cmocka_unit_test(read_again),
+        cmocka_unit_test(pipe_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, release);
 }
