@@ -158,8 +158,6 @@ static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned
             break;
         }
         t->next_eip = t->eip + i->length;
-        if (!(t->key & KEY_CODE32))
-            t->next_eip &= 0xffff;
         translation_mark(t, t->eip, FIX_NONE);
         if (t->poll_in && --t->poll_in == 0)
             exit_poll(t);

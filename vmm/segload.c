@@ -9,15 +9,24 @@
 #include "vmm/callout.h"
 #include "vmm/segment.h"
 
+/* Whether translated code takes more for granted about one than about the other. FS and GS are
+ * looked at when they are used. */
+static bool assumed_alike(unsigned sreg, const struct seg *a, const struct seg *b) {
+    if (sreg >= SEG_FS)
+        return true;
+    if (sreg == SEG_SS && (a->attr ^ b->attr) & SEG_DB)
+        return false;
+    return segment_class(a, false) == segment_class(b, false);
+}
+
 /* Loads and says whether translated code may go on. *ok false: fault pending. */
 static enum callout_result load(struct vcpu *v, unsigned sreg, uint16_t sel, bool *ok) {
-    enum segment_class old = segment_class(&v->seg[sreg], false);
+    struct seg old = v->seg[sreg];
 
     *ok = cpu_load_seg(v, sreg, sel);
     if (!*ok)
         return CALLOUT_EXIT;
-    /* FS and GS are looked at when they are used */
-    if (sreg < SEG_FS && segment_class(&v->seg[sreg], false) != old)
+    if (!assumed_alike(sreg, &v->seg[sreg], &old))
         return CALLOUT_EXIT;
     if (!v->code_written)
         return CALLOUT_NEXT;

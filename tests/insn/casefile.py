@@ -16,7 +16,8 @@ TERMINATOR = b"\xf4" * 8  # HLT: #GP(0) in user mode
 MAGIC = 0x6E736E69
 OPT_LOW, OPT_VERBOSE, OPT_DUMP, OPT_NO_X87 = 1, 2, 4, 8
 
-# The LDT in force in every case: base, limit field, access byte, G | D << 1.
+# The LDT in force in every case, in front of LDT_OWN entries of the case's own: base, limit field,
+# access byte, G | D << 1.
 LDT = (
     (0x20000000, 0x02FFF, 0xF3, 2),  # 0x07 the arena, exactly
     (0x20000100, 0x00FFF, 0xF3, 2),  # 0x0f part of the arena
@@ -29,6 +30,9 @@ LDT = (
     (0x10000000, 0x0FFFF, 0xFB, 0),  # 0x47 16-bit code
     (0x30000000, 0x0FFFF, 0xF3, 0),  # 0x4f 16-bit stack
 )
+
+
+LDT_OWN = 2
 
 
 class Item:
@@ -45,7 +49,7 @@ class Item:
 
 class Case:
     __slots__ = ("items", "gpr", "eflags", "seed", "fcw", "fsw", "ftw", "mxcsr", "seg", "patches",
-                 "address", "name", "cut")
+                 "address", "name", "cut", "ldt")
 
     def __init__(self):
         self.items = []
@@ -57,6 +61,7 @@ class Case:
         self.patches = []
         self.address = CODE_BASE
         self.name = ""
+        self.ldt = [(0, 0, 0, 0)] * LDT_OWN
         self.cut = 0  # if not 0: this many bytes less, and the code region ends behind the rest
 
     def copy(self):
@@ -123,6 +128,7 @@ class Case:
         head = struct.pack("<IHHI8II3H4HHI", self.address, len(code), len(self.patches), self.seed,
                            *self.gpr, self.eflags, self.fcw, self.fsw, self.ftw, *self.seg, 0,
                            self.mxcsr)
+        head += b"".join(struct.pack("<4I", *entry) for entry in self.ldt)
         patches = b"".join(struct.pack("<II", a, v) for a, v in self.patches)
         return head + patches + code + bytes(-len(code) % 4)
 
@@ -132,6 +138,8 @@ class Case:
         lines += [f"eflags {self.eflags:08x}", f"fcw {self.fcw:04x}", f"fsw {self.fsw:04x}",
                   f"ftw {self.ftw:04x}", f"mxcsr {self.mxcsr:08x}"]
         lines += [f"{s} {v:04x}" for s, v in zip(SEGS, self.seg)]
+        lines += [f"ldt {i} {e[0]:08x} {e[1]:05x} {e[2]:02x} {e[3]}"
+                  for i, e in enumerate(self.ldt) if e[2]]
         lines += [f"cut {self.cut}"] if self.cut else []
         lines += [f"patch {a:08x} {v:08x}" for a, v in self.patches]
         for item in self.items:
@@ -156,6 +164,8 @@ def parse(text, name=""):
                                    tuple((p, s, bool(r), k, a) for p, s, r, k, a in fixups)))
         elif key == "patch":
             case.patches.append((int(values[0], 16), int(values[1], 16)))
+        elif key == "ldt":  # base, limit field, access byte, G | D << 1
+            case.ldt[int(values[0])] = (*(int(v, 16) for v in values[1:4]), int(values[4]))
         elif key in REGS:
             case.gpr[REGS.index(key)] = int(values[0], 16)
         elif key in SEGS:

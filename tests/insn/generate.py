@@ -25,7 +25,8 @@ SEG_PREFIX = {"es": b"\x26", "cs": b"\x2e", "ss": b"\x36", "ds": b"\x3e", "fs": 
 
 # Selectors whose descriptors are alike in Linux and in kernel.c, or that are beyond the tables.
 SELECTORS = (0, 3, 0x23, 0x2B, 0x28, 0x29, 0x08, 0x0B, 0x18, 0x1B, 0x04, 0x07, 0x0F, 0x14, 0x17,
-             0x1F, 0x27, 0x2F, 0x34, 0x37, 0x3F, 0x57, 0x80, 0x83, 0xFFF8, 0xFFFF)
+             0x1F, 0x27, 0x2F, 0x34, 0x37, 0x3F, 0x57, 0x5F, 0x67, 0x80, 0x83, 0xFFF8, 0xFFFF)
+OWN = tuple(range(len(casefile.LDT), len(casefile.LDT) + casefile.LDT_OWN))  # LDT entries
 
 
 class Settings:
@@ -117,16 +118,67 @@ class Builder:
             case.fsw = (rng.getrandbits(3) << 11) | (rng.getrandbits(3) << 8)
         self.known = list(case.gpr)
         self.known[ESP] = None
-        if rng.random() < 0.2 and not self.settings.reference:
-            self.start_segments()
+        if rng.random() < 0.25 and not self.settings.reference:
+            own = rng.random() < 0.6
+            if own:
+                case.ldt = [self.descriptor() for _ in OWN]
+            self.start_segments(own)
 
-    def start_segments(self):
+    def descriptor(self):
+        """Any segment that native code can have: base, limit, type, size. Most reach some memory,
+        many end within it."""
         rng = self.rng
+        code = rng.random() < 0.3
+        r = rng.random()
+        if r < 0.15:
+            base = 0
+        elif r < 0.6:
+            near = rng.choice((casefile.CODE_BASE,) if code else (ARENA, ARENA, ARENA, STACK))
+            base = near + rng.choice((0, 0, 16, 0xFF0, 0x1000, -0x1000, -0x10000,
+                                      rng.randrange(-0x2000, 0x2000)))
+        elif r < 0.8:
+            base = rng.choice((0x80000000, 0xE0000000, 0xFFFFF000, 0xFFFFFFFF, 1, 0x1000,
+                               ARENA - 0x80000000, STACK - 0xF0000000))
+        else:
+            base = rng.getrandbits(32)
+        base &= M32
+        edge = rng.choice((ARENA, ARENA, STACK, RO) if not code else (casefile.CODE_BASE, ARENA))
+        last = (edge + rng.choice((0x7FF, 0xFFF, 0x1000, 0x1FFF, rng.randrange(0x3000))) - base) & M32
+        r = rng.random()
+        large = 0
+        if r < 0.5 and last < 1 << 20:
+            limit = last
+        elif r < 0.7:
+            limit, large = last >> 12, 1
+        elif r < 0.9:
+            limit, large = 0xFFFFF, rng.randrange(2)
+        else:
+            limit, large = rng.getrandbits(20) >> rng.randrange(20), rng.randrange(2)
+        access = 0x71 | (0x80 if rng.random() < 0.96 else 0)
+        if code:
+            access |= 8 | (2 if rng.random() < 0.7 else 0)
+        else:
+            access |= (2 if rng.random() < 0.8 else 0) | (4 if rng.random() < 0.3 else 0)
+        return base, limit, access, large | (2 if rng.random() < 0.75 else 0)
+
+    def ldt(self, k):
+        """LDT entry k."""
+        return self.case.ldt[k - OWN[0]] if k in OWN else casefile.LDT[k]
+
+    def own(self, code):
+        """The case's own LDT entries with code, or data, in them."""
+        return [k for k in OWN if self.ldt(k)[2] and bool(self.ldt(k)[2] & 8) == code]
+
+    def start_segments(self, own):
+        rng = self.rng
+        choice = (0, 0, 1, 2, 3, 4, 4, 5, 5)
+        if own:  # readable code is data, too
+            choice = [k for k in OWN if self.ldt(k)[2] & 0x8A in (0x80, 0x82, 0x8A)] or choice
         for i, name in enumerate(casefile.SEGS):
             if rng.random() < (0.25 if name in ("ds", "es") else 0.6):
-                k = rng.choice((0, 0, 1, 2, 3, 4, 4, 5, 5))
+                k = rng.choice(choice)
                 self.case.seg[i] = 8 * k + 7
-                self.seg_base[name] = casefile.LDT[k][0]
+                self.seg_base[name] = self.ldt(k)[0]
 
     # -- operands --
 
@@ -858,11 +910,11 @@ class Builder:
     def stack_segment(self):
         """SS: valid, null and bad selectors; back to flat before the next item."""
         rng = self.rng
-        k = rng.choice((0, 4, 5, 5, 0))
-        base = casefile.LDT[k][0]
+        k = rng.choice((0, 4, 5, 5, 0, *self.own(code=False) * 4))
+        base = self.ldt(k)[0]
         selector = 8 * k + 7
         esp = (STACK + 0x700 + 4 * rng.randrange(0, 64))
-        if k == 0:
+        if k == 0 or (k in OWN and rng.random() < 0.5):
             esp = ARENA + 0x100 + 4 * rng.randrange(0, 512)
         r = rng.random()
         if r < 0.15:
@@ -901,6 +953,7 @@ class Builder:
         name = rng.choice(("es", "fs", "gs", "ds"))
         number = {"es": 0, "ds": 3, "fs": 4, "gs": 5}[name]
         good = [0x2B, 0x2B, 0x07, 0x0F, 0x17, 0x1F, 0x27, 0x2F]
+        good += [8 * k + 7 for k in self.own(code=False)] * 4
         selector = rng.choice(good)
         r = rng.random()
         if r < 0.1:
@@ -931,11 +984,44 @@ class Builder:
             self.emit((b"\x66" if rng.random() < 0.2 else b"") + push)
             return
         if selector in good:
-            self.seg_base[name] = casefile.LDT[selector >> 3][0] if selector & 4 else 0
+            self.seg_base[name] = self.ldt(selector >> 3)[0] if selector & 4 else 0
             if name in ("fs", "gs"):
                 self.case.seg[2:] = [v or 0x2F for v in self.case.seg[2:]]
         if rng.random() < 0.15:
-            self.case.seg[rng.randrange(4)] = selector if selector in good else USER_DS
+            loads = selector in good and (selector == USER_DS or self.ldt(selector >> 3)[2] & 0x80)
+            self.case.seg[rng.randrange(4)] = selector if loads else USER_DS
+
+    def use_own(self):
+        """A segment of the case's own, in CS, SS or another register."""
+        steps = [self.segment, self.verify] + [self.far_own] * 2 * bool(self.own(code=True))
+        steps += [self.stack_segment] * 2 * bool(self.own(code=False))
+        self.rng.choice(steps)()
+
+    def far_own(self):
+        """Into a code segment of the case's own and back to the flat one: limit checks of branches,
+        calls, fetches and data."""
+        rng = self.rng
+        k = rng.choice(self.own(code=True))
+        base, _, _, flags = self.ldt(k)
+        wide = flags & 2
+        o32 = b"" if wide else b"\x66"
+        self.emit(b"\xea\0\0\0\0" + le(8 * k + 7, 2), ((1, 4, False, 0, -base),))
+        simple = [b"\x40", b"\x01\xd8", b"\x74\x00", b"\x75\x01\x90", b"\xeb\x00", b"\x50\x58",
+                  o32 + b"\x0e" + o32 + b"\x1f", b"\xe2\x00", b"\xe3\x00", b"\xf3\xa4"]
+        if wide:
+            simple += [b"\xe8\x00\x00\x00\x00\x58", b"\x68\0\0\0\0\xc3", b"\x2e\x8b\x06",
+                       b"\x2e\x89\x07", b"\x0f\x84\0\0\0\0", b"\xb8\0\0\0\0\xff\xe0"]
+        else:
+            simple += [b"\xe8\x00\x00\x58", b"\x2e\x8b\x07", b"\x0f\x84\0\0", b"\x2e\x67\x66\x8b\x06"]
+        for _ in range(rng.randrange(1, 5)):
+            code = rng.choice(simple)
+            fixups = ((1, 4, False, 0, -base),) if code[0] in (0x68, 0xB8) and wide else ()
+            self.emit(code, fixups)
+        if wide:
+            self.emit(b"\xea\0\0\0\0\x23\0", ((1, 4, False, 0, 0),))
+        else:
+            self.emit(b"\x66\xea\0\0\0\0\x23\0", ((2, 4, False, 0, 0),))
+        self.known = [None] * 8
 
     def verify(self):
         """LAR, LSL, VERR, VERW and ARPL of selectors that mean the same in both worlds."""
@@ -961,7 +1047,9 @@ class Builder:
         skip = rng.randrange(0, 3)
         r = rng.random()
         known = list(self.known)
-        if r < 0.3:
+        if self.own(code=True) and r < 0.7:
+            self.far_own()
+        elif r < 0.3:
             self.emit(b"\xea\0\0\0\0" + le(selector, 2), ((1, 4, False, skip, 0),))
         elif r < 0.5:
             self.emit(b"\x9a\0\0\0\0" + le(selector, 2), ((1, 4, False, skip, 0),))
@@ -1048,7 +1136,10 @@ def cases(seed, count, settings):
             if rng.random() < 0.3 and address < casefile.CODE_BASE + 0xF000:
                 builder.code16()
                 pool = pools.get("code16", pool)
+        own = not builder.d16 and any(entry[2] for entry in builder.case.ldt)
         for _ in range(rng.randrange(1, 17)):
+            if own and rng.random() < 0.1:
+                builder.use_own()
             pool.pick(rng)(builder)
         case = builder.case
         case.name = f"seed {seed} case {index}"

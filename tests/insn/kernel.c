@@ -51,7 +51,7 @@ static uint8_t data_pages[5][4096] __attribute__((aligned(4096)));
 static uint32_t page_directory[1024] __attribute__((aligned(4096)));
 static uint32_t page_tables[4][1024] __attribute__((aligned(4096)));
 static uint64_t gdt[16] __attribute__((aligned(8)));
-static uint64_t ldt[LDT_ENTRIES] __attribute__((aligned(8)));
+static uint64_t ldt[LDT_ENTRIES + LDT_OWN] __attribute__((aligned(8)));
 static struct gate idt[256] __attribute__((aligned(8)));
 static uint32_t tss[26];
 static struct world world = {.code = code_pages,
@@ -126,6 +126,14 @@ static uint64_t descriptor(uint32_t base, uint32_t limit, uint32_t access, uint3
            (uint64_t)(base >> 24) << 56;
 }
 
+static void set_ldt(uint32_t first, const uint32_t (*d)[DESC_WORDS], uint32_t n) {
+    for (uint32_t i = 0; i < n; i++, d++)
+        ldt[first + i] = (*d)[DESC_ACCESS]
+                             ? descriptor((*d)[DESC_BASE], (*d)[DESC_LIMIT], (*d)[DESC_ACCESS],
+                                          ((*d)[DESC_FLAGS] & 1) << 3 | ((*d)[DESC_FLAGS] & 2) << 1)
+                             : 0;
+}
+
 static void load_tables(void) {
     /* Ring-3 selectors as in 64-bit Linux; its kernel selectors are there, with DPL 0, too. */
     gdt[1] = gdt[2] = descriptor(0, 0xfffff, 0x9b, 0xc);
@@ -136,10 +144,7 @@ static void load_tables(void) {
     tss[2] = 0x18;
     tss[25] = sizeof tss << 16;
     gdt[8] = descriptor((uint32_t)tss, sizeof tss - 1, 0x89, 0);
-    for (uint32_t i = 0; i < LDT_ENTRIES; i++)
-        if (file->ldt[i][2])
-            ldt[i] = descriptor(file->ldt[i][0], file->ldt[i][1], file->ldt[i][2],
-                                (file->ldt[i][3] & 1) << 3 | (file->ldt[i][3] & 2) << 1);
+    set_ldt(0, file->ldt, LDT_ENTRIES);
     gdt[10] = descriptor((uint32_t)ldt, sizeof ldt - 1, 0x82, 0);
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t at = (uint32_t)trap_entries + 16 * i;
@@ -230,6 +235,7 @@ static void start_case(struct frame *f) {
     const struct test_case *c = current;
     world_load_code(&world, c); /* a wild store may have hit it */
     world_prepare(&world, c, kernel_fx);
+    set_ldt(LDT_ENTRIES, c->ldt, LDT_OWN);
     *f = (struct frame){.gs = c->seg[3],
                         .fs = c->seg[2],
                         .es = c->seg[1],
@@ -246,7 +252,12 @@ static void start_case(struct frame *f) {
                         .cs = USER_CS,
                         .eflags = c->eflags,
                         .ss = USER_DS};
-    ticks = 0;
+}
+
+/* Whether IRET to this stack segment leaves the upper half of ESP as the kernel had it. */
+static int stack_is_16bit(uint32_t selector) {
+    const uint64_t *d = &ldt[selector >> 3];
+    return (selector & 4) && selector >> 3 < LDT_ENTRIES + LDT_OWN && !(*d >> 54 & 1);
 }
 
 static void check(const struct outcome *o) {
@@ -274,8 +285,11 @@ void trap(struct frame *f) {
         panic("exception in the kernel", vector, f->eip);
     if (vector >= IRQ_BASE && vector < IRQ_BASE + 16) {
         out8(PIC1, 0x20);
-        if (++ticks < TIMEOUT)
+        if (++ticks < TIMEOUT) {
+            if (stack_is_16bit(f->ss))
+                start_case(f); /* once again, as the interrupt has left its mark */
             return;
+        }
         vector = VEC_TIMEOUT;
     }
     struct outcome o = {.vector = vector,
@@ -286,12 +300,11 @@ void trap(struct frame *f) {
                         .gpr = {f->eax, f->ecx, f->edx, f->ebx, f->esp, f->ebp, f->esi, f->edi},
                         .seg = {f->es & 0xffff, f->cs & 0xffff, f->ss & 0xffff, f->ds & 0xffff,
                                 f->fs & 0xffff, f->gs & 0xffff}};
-    if (vector == VEC_TIMEOUT)
-        o = (struct outcome){.vector = VEC_TIMEOUT};
     world_finish(&world, kernel_fx, &o);
     check(&o);
     current = world_next(current);
     done++;
+    ticks = 0;
     start_case(f);
 }
 

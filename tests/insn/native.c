@@ -1,7 +1,9 @@
 /*
  * Native runner of the differential instruction test: a static 32-bit Linux program without libc.
  * Reads a case file on standard input and writes, per case, the hash of its outcome; with the
- * argument "-f" the whole outcome, the number of changed doublewords, and these.
+ * argument "-f" the whole outcome, the number of changed doublewords, and these. With "-c" it writes
+ * one number, of instructions executed, for which it single-steps all cases. A repeated one counts
+ * once; behind a POPF or IRET that clears TF the rest of its case goes uncounted.
  *
  * A case runs between two signals: the handler records how the last one ended, puts the next one's
  * registers into the signal frame and returns into it through case_entry. Nothing but this image
@@ -29,6 +31,7 @@
 #define SA_FLAGS         (4u | 0x04000000u | 0x08000000u) /* SIGINFO, RESTORER, ONSTACK */
 #define MAX_CHANGES      256u
 #define FILE_BYTES       (2u << 20)
+#define EFL_TF           0x100u
 #define FXSAVE_IN_FRAME  112 /* 32-bit signal frames: behind the FSAVE image */
 #define PAGEFAULT_IFETCH 0x10u
 
@@ -87,15 +90,16 @@ static uint8_t stack_signal[65536] __attribute__((aligned(64)));
 static uint32_t file[FILE_BYTES / 4] __attribute__((aligned(4096)));
 static uint8_t output[65536];
 static uint32_t output_used;
-static int full;
+static int full, counting;
 static const struct test_case *current, *loaded;
-static uint32_t done, total, ticks;
+static uint32_t done, total, ticks, executed, last_step;
 static struct world world = {.code = (uint8_t *)CODE_BASE,
                              .low = (uint8_t *)LOW_BASE,
                              .arena = (uint8_t *)ARENA_BASE,
                              .ro = (uint8_t *)RO_BASE,
                              .stack = (uint8_t *)STACK_BASE};
 
+extern uint8_t image_start[], image_end[];
 void case_entry(void);
 void signal_return(void);
 __asm__(".globl _start, case_entry, signal_return\n"
@@ -146,8 +150,6 @@ static void record(const struct mcontext *m, uint32_t vector) {
                                 m->fs & 0xffff, m->gs & 0xffff}};
     if (vector == 14)
         o.error &= ~PAGEFAULT_IFETCH; /* the guest kernel has no NX, so it never sees this bit */
-    if (vector == VEC_TIMEOUT)
-        o = (struct outcome){.vector = VEC_TIMEOUT};
     world_finish(&world, (const uint8_t *)m->fpstate + FXSAVE_IN_FRAME, &o);
     if (full) {
         static struct patch changes[MAX_CHANGES];
@@ -161,12 +163,42 @@ static void record(const struct mcontext *m, uint32_t vector) {
     }
 }
 
+static void set_ldt(uint32_t number, const uint32_t *d) {
+    /* struct user_desc: number, base, limit, then seg_32bit, contents:2, read_exec_only,
+     * limit_in_pages, seg_not_present, useable; this one makes the entry empty */
+    uint32_t user[4] = {number, 0, 0, 1u << 3 | 1u << 5};
+    uint32_t access = d[DESC_ACCESS], flags = d[DESC_FLAGS];
+    if (access) {
+        user[1] = d[DESC_BASE];
+        user[2] = d[DESC_LIMIT];
+        user[3] = (flags >> 1 & 1) | (access >> 2 & 3) << 1 | (~access >> 1 & 1) << 3 |
+                  (flags & 1) << 4 | (~access >> 7 & 1) << 5;
+    }
+    if (syscall3(SYS_MODIFY_LDT, 0x11, (long)user, sizeof user))
+        quit("native: modify_ldt failed\n");
+}
+
+/* The entries of the case's own, if they are not those of the case before. */
+static void set_own_ldt(const struct test_case *c) {
+    static uint32_t now[LDT_OWN][DESC_WORDS];
+    for (uint32_t i = 0; i < LDT_OWN; i++) {
+        uint32_t differ = 0;
+        for (uint32_t k = 0; k < DESC_WORDS; k++) {
+            differ |= now[i][k] ^ c->ldt[i][k];
+            now[i][k] = c->ldt[i][k];
+        }
+        if (differ)
+            set_ldt(LDT_ENTRIES + i, c->ldt[i]);
+    }
+}
+
 static void start_case(struct mcontext *m) {
     const struct test_case *c = current;
     if (current == loaded)
         loaded = world_load_codes(&world, current, total - done);
     world_load_code(&world, c); /* a wild store may have hit it */
     world_prepare(&world, c, entry.fx);
+    set_own_ldt(c);
     m->eax = c->gpr[0];
     m->ecx = c->gpr[1];
     m->edx = c->gpr[2];
@@ -175,7 +207,8 @@ static void start_case(struct mcontext *m) {
     m->esi = c->gpr[6];
     m->edi = c->gpr[7];
     entry.esp = c->gpr[4];
-    entry.eflags = c->eflags;
+    entry.eflags = c->eflags | (counting ? EFL_TF : 0);
+    last_step = c->code_address;
     entry.eip = c->code_address;
     entry.ds = c->seg[0];
     entry.es = c->seg[1];
@@ -188,6 +221,17 @@ static void start_case(struct mcontext *m) {
     m->fs = m->gs = 0;
 }
 
+/* Whether this is a step to count and not the case's end. */
+static int count_step(struct mcontext *m, uint32_t vector) {
+    if (!current || vector != 1 || !(m->eflags & EFL_TF))
+        return 0;
+    if (m->eip >= (uint32_t)image_start && m->eip < (uint32_t)image_end)
+        return 1; /* case_entry */
+    executed += m->eip != last_step;
+    last_step = m->eip;
+    return 1;
+}
+
 static void on_signal(int number, void *info, struct ucontext *u) {
     (void)info;
     struct mcontext *m = &u->m;
@@ -197,8 +241,11 @@ static void on_signal(int number, void *info, struct ucontext *u) {
             return;
         vector = VEC_TIMEOUT;
     }
+    if (counting && count_step(m, vector))
+        return;
     if (current) {
-        record(m, vector);
+        if (!counting)
+            record(m, vector);
         current = world_next(current);
         done++;
     } else {
@@ -207,6 +254,8 @@ static void on_signal(int number, void *info, struct ucontext *u) {
     }
     ticks = 0;
     if (done == total) {
+        if (counting)
+            put(&executed, sizeof executed);
         flush();
         quit("");
     }
@@ -220,26 +269,10 @@ static void map(uint32_t base, uint32_t size, long access) {
         quit("native: mmap failed\n");
 }
 
-static void set_ldt(const struct case_file *f) {
-    for (uint32_t i = 0; i < LDT_ENTRIES; i++) {
-        uint32_t access = f->ldt[i][2];
-        if (!access)
-            continue;
-        /* struct user_desc: number, base, limit, then seg_32bit, contents:2, read_exec_only,
-         * limit_in_pages, seg_not_present, useable */
-        uint32_t d[4] = {i, f->ldt[i][0], f->ldt[i][1],
-                         (f->ldt[i][3] >> 1 & 1) | (access >> 2 & 3) << 1 |
-                             (~access >> 1 & 1) << 3 | (f->ldt[i][3] & 1) << 4 |
-                             (~access >> 7 & 1) << 5};
-        if (syscall3(SYS_MODIFY_LDT, 0x11, (long)d, sizeof d))
-            quit("native: modify_ldt failed\n");
-    }
-}
-
-extern uint8_t image_start[], image_end[];
-
 __attribute__((used)) void native_main(const uint32_t *args) {
-    full = args[0] > 1;
+    const char *option = args[0] > 1 ? (const char *)args[2] : "";
+    full = option[0] == '-' && option[1] == 'f';
+    counting = option[0] == '-' && option[1] == 'c';
     uint32_t have = 0;
     for (;;) {
         long n = syscall3(SYS_READ, 0, (long)file + (long)have, (long)(sizeof file - have));
@@ -272,7 +305,11 @@ __attribute__((used)) void native_main(const uint32_t *args) {
         quit("native: mprotect failed\n");
     if (syscall3(SYS_MPROTECT, (long)file, sizeof file, PROT_READ))
         quit("native: mprotect failed\n");
-    set_ldt(f);
+    for (uint32_t i = 0; i < LDT_ENTRIES; i++)
+        set_ldt(i, f->ldt[i]);
+    static const uint32_t empty[DESC_WORDS];
+    for (uint32_t i = 0; i < LDT_OWN; i++) /* the table has its full size from the start */
+        set_ldt(LDT_ENTRIES + i, empty);
 
     uint32_t alt[3] = {(uint32_t)stack_signal, 0, sizeof stack_signal};
     syscall3(SYS_SIGALTSTACK, (long)alt, 0, 0);

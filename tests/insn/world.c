@@ -172,9 +172,6 @@ static int in_world(const struct world *w, uint32_t a) {
 
 void world_finish(const struct world *w, const uint8_t *fx, struct outcome *o) {
     o->eflags &= w->eflags_mask;
-    if (o->seg[2] == STACK16_SELECTOR)
-        o->gpr[4] &=
-            0xffff; /* IRET from the kernel's timer interrupt leaves the upper half alone */
     o->error &= w->error_mask;
     if (o->vector != 14)
         o->cr2 = 0;
@@ -191,6 +188,10 @@ void world_finish(const struct world *w, const uint8_t *fx, struct outcome *o) {
             o->fx[i + k] = 0;
     for (uint32_t i = 0; i < 160 && (w->options & OPT_NO_X87); i++)
         o->fx[i] = 0;
+    if (o->vector == VEC_TIMEOUT) { /* wherever it was */
+        *o = (struct outcome){.vector = VEC_TIMEOUT};
+        return;
+    }
     struct region r[4];
     uint32_t n = regions(w, 0, r);
     o->memory = 0x811c9dc5u;

@@ -30,15 +30,17 @@
 #define USER_CS     0x23u /* what 64-bit Linux gives a 32-bit process; kernel.c does the same */
 #define USER_DS     0x2bu
 #define VEC_TIMEOUT 0xffu
-/* LDT entry 9, of casefile.py */
-#define STACK16_SELECTOR 0x4fu
 
 #define CASE_MAGIC  0x6e736e69u
 #define OPT_LOW     1u /* the low page exists */
 #define OPT_VERBOSE 2u /* kernel: name every case before it runs */
 #define OPT_DUMP    4u /* kernel: dump every case, not only those with an unexpected hash */
 #define OPT_NO_X87  8u /* x87, MMX and MXCSR are not compared */
-#define LDT_ENTRIES 10u
+#define LDT_ENTRIES 10u /* the same in every case */
+#define LDT_OWN     2u  /* behind them: entries of the case's own */
+
+/* A segment descriptor: base, limit (unexpanded), access byte (0: none), G | D << 1. */
+enum { DESC_BASE, DESC_LIMIT, DESC_ACCESS, DESC_FLAGS, DESC_WORDS };
 
 /* The case file: this header, then uint32_t expect[cases], then the cases one after the other. */
 struct case_file {
@@ -47,7 +49,7 @@ struct case_file {
     uint32_t options;
     uint32_t eflags_mask;         /* EFLAGS bits that are compared */
     uint32_t error_mask;          /* error code bits that are compared */
-    uint32_t ldt[LDT_ENTRIES][4]; /* base, limit (unexpanded), access byte (0: none), G | D << 1 */
+    uint32_t ldt[LDT_ENTRIES][DESC_WORDS];
 };
 
 /* One case; the bytes of its code follow, padded to a multiple of 4, after its patches. */
@@ -62,6 +64,7 @@ struct test_case {
     uint16_t seg[4];        /* DS ES FS GS */
     uint16_t reserved;
     uint32_t mxcsr;
+    uint32_t ldt[LDT_OWN][DESC_WORDS];
 };
 
 struct patch {
