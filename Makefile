@@ -186,8 +186,7 @@ coverage: all ## which rows of bt/insn.def the tests run (fails below all)
 
 FUZZ_MINUTES ?= 60
 fuzz: all ## compare with the real CPU in both operand forms for FUZZ_MINUTES (60)
-	tests/insn/run --seed $$(date +%s) --minutes $$(($(FUZZ_MINUTES) / 2)) --form checked
-	tests/insn/run --seed $$(date +%s) --minutes $$(($(FUZZ_MINUTES) / 2)) --form direct
+	tests/insn/run --seed $$(date +%s) --minutes $(FUZZ_MINUTES) --form checked --form direct --count
 
 bench: deps ## ringone beside native and QEMU TCG (QUICK=1: under three minutes; BENCH=--help)
 	$(MAKE) all
