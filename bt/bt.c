@@ -4,6 +4,7 @@
 #include "bt/bt.h"
 
 #include "bt/bt_priv.h"
+#include "bt/native.h"
 
 static bool allocate(struct bt *bt, uint64_t frames) {
     bt->blocks = host_alloc(BLOCKS * sizeof *bt->blocks);
@@ -40,7 +41,7 @@ bool bt_create(struct vm *vm, size_t cache_bytes) {
     bt->page_id = 1; /* ids start at 2: an unlinked page check compares with 1 */
     insn_decoder_init(bt->decoder);
     thunks_emit(bt);
-    if (!returns_create(bt))
+    if (!returns_create(bt) || (host_user_can() && !native_ldt_create(&bt->native_ldt)))
         return false;
     bt->stats.cache_size = bt->code.size;
     vm->bt = bt;

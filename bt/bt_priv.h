@@ -92,7 +92,14 @@ enum side_fix {
 struct native_gdt {
     uint64_t guest[HOST_USER_GDT]; /* as the guest had it when last looked at */
     uint64_t user[HOST_USER_GDT];  /* what of it user code may see */
-    uint64_t version;
+    uint64_t version;              /* of this and of the LDT */
+};
+
+/* The guest's LDT for the same (native_ldt.c). */
+struct native_ldt {
+    uint64_t *guest; /* as the guest had it when last looked at */
+    uint64_t *user;  /* what of it user code may see */
+    unsigned entries;
 };
 
 struct bt {
@@ -131,6 +138,7 @@ struct bt {
     uint8_t seen[INSN_MNEMONICS]; /* by mnemonic: coverage.c */
     bool native_refused;          /* the next instruction is the translator's (native.c) */
     struct native_gdt native_gdt;
+    struct native_ldt native_ldt;
     struct bt_stats stats;
 };
 

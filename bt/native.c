@@ -7,9 +7,10 @@
  *   - paging by the address space's window, which holds exactly the user pages, with NX where the
  *     guest uses it
  *   - IOPL 0, IF 1, no TF, no virtual-8086 mode, no debug registers, no alignment checks
- *   - 4 GiB segments whose hidden parts equal the guest's present descriptors, or null FS and GS
- *   - a GDT of at most 128 descriptors: those of DPL 3 stand in the processor's own, where it finds
- *     them by itself (MOV to FS or GS, LSL); using another traps
+ *   - segments whose hidden parts equal the guest's present descriptors, which are of DPL 3, or
+ *     null; any base, limit, direction and size
+ *   - a GDT of at most 128 descriptors and any LDT: those of DPL 3 stand in the processor's own
+ *     tables, where it finds them by itself (segment loads, far jumps, LSL); using another traps
  *   - the guest's TSC is the host's
  * Everything that traps but is not a shadow miss is done again by the translator, one instruction:
  * INT n, SYSENTER, faults, privileged instructions and segment loads have one implementation.
@@ -29,12 +30,12 @@
 #define SELECTOR_RPL 3u
 
 static bool mode_allows(const struct vcpu *v) {
-    const uint32_t flags = EFL_TF | EFL_IOPL | EFL_NT | EFL_VM | EFL_VIF | EFL_VIP;
+    const uint32_t flags = EFL_TF | EFL_IOPL | EFL_NT | EFL_VM | EFL_VIF | EFL_VIP | EFL_AC;
     const uint32_t paged = CR0_PE | CR0_PG;
     const uint32_t fxsr = CR4_OSFXSR | CR4_OSXMMEXCPT;
 
     return v->cpl == 3 && (v->cr0 & (paged | CR0_EM)) == paged && v->ifl &&
-           !(v->sysflags & flags) && !((v->cr0 & CR0_AM) && (v->sysflags & EFL_AC)) &&
+           !(v->sysflags & flags) && v->eip <= v->seg[SEG_CS].limit &&
            (v->cr4 & (fxsr | CR4_TSD | CR4_VME | CR4_PVI)) == fxsr &&
            (host_window_nx() || !(v->efer & EFER_NXE)) && v->shadow == SHADOW_NONE &&
            !debug_armed(v) && !v->watching && v->tsc_offset == 0 && !v->ferr;
@@ -56,9 +57,7 @@ static uint64_t descriptor_of(const struct seg *s) {
 #define DESC_L   ((uint64_t)SEG_L << 40)
 #define DESC_DPL ((uint64_t)SEG_DPL << 40)
 
-/* A descriptor as user code may have it. What would be marked accessed is given as absent, so that
- * the translator marks it in the guest's table. */
-static uint64_t user_descriptor(uint64_t guest) {
+uint64_t native_user_descriptor(uint64_t guest) {
     if ((guest & (DESC_S | DESC_DPL)) != (DESC_S | DESC_DPL) || guest & DESC_L)
         return 0;
     return guest & DESC_A ? guest : guest & ~DESC_P;
@@ -79,13 +78,29 @@ static bool update_gdt(struct vcpu *v, struct native_gdt *g) {
     g->version++;
     for (unsigned i = 0; i < HOST_USER_GDT; i++) {
         g->guest[i] = now[i];
-        g->user[i] = i ? user_descriptor(now[i]) : 0;
+        g->user[i] = i ? native_user_descriptor(now[i]) : 0;
     }
     return true;
 }
 
-static uint64_t descriptor_at(const struct native_gdt *g, uint16_t selector) {
-    return selector / 8 < HOST_USER_GDT ? g->user[selector / 8] : 0;
+static uint64_t descriptor_at(const struct bt *bt, uint16_t selector) {
+    unsigned n = selector / 8;
+
+    if (selector & SELECTOR_TI)
+        return n < bt->native_ldt.entries ? bt->native_ldt.user[n] : 0;
+    return n < HOST_USER_GDT ? bt->native_gdt.user[n] : 0;
+}
+
+/* May the register hold such a segment at CPL 3? A hidden part that came from a descriptor always
+ * may; loading it in ring 0 must not fault whatever happened before. */
+static bool type_fits(unsigned sreg, uint16_t attr) {
+    bool code = attr & SEG_CODE, writable_or_readable = attr & SEG_W;
+
+    if (!(attr & SEG_P))
+        return false;
+    if (sreg == SEG_CS)
+        return code;
+    return sreg == SEG_SS ? !code && writable_or_readable : !code || writable_or_readable;
 }
 
 static bool load_segment(const struct vcpu *v, unsigned sreg, struct host_user *u) {
@@ -93,22 +108,20 @@ static bool load_segment(const struct vcpu *v, unsigned sreg, struct host_user *
     bool null = !(s->sel & ~SELECTOR_RPL) && !s->attr;
 
     u->selector[sreg] = s->sel;
-    if (null && sreg >= SEG_FS)
+    if (null && sreg != SEG_CS && sreg != SEG_SS)
         return true;
-    if (segment_class(s, sreg == SEG_CS) == SEGMENT_CHECKED || (s->sel & SELECTOR_TI))
-        return false;
-    if (sreg == SEG_CS && ((s->attr & SEG_E) || !(s->attr & SEG_DB)))
+    if (!type_fits(sreg, s->attr))
         return false;
     if ((sreg == SEG_CS || sreg == SEG_SS) && (s->sel & SELECTOR_RPL) != 3)
         return false;
-    return (descriptor_of(s) | DESC_A) == descriptor_at(&v->vm->bt->native_gdt, s->sel);
+    return (descriptor_of(s) | DESC_A) == descriptor_at(v->vm->bt, s->sel);
 }
 
-/* User code may have loaded null, or a descriptor of the table. */
+/* User code may have loaded null, or a descriptor of the tables. */
 static void store_segments(struct vcpu *v, const struct host_user *u) {
     for (unsigned sreg = 0; sreg < SEG_COUNT; sreg++) {
         uint16_t selector = u->selector[sreg];
-        uint64_t descriptor = descriptor_at(&v->vm->bt->native_gdt, selector);
+        uint64_t descriptor = descriptor_at(v->vm->bt, selector);
         struct seg now = {.sel = selector};
 
         if (selector == v->seg[sreg].sel)
@@ -159,6 +172,8 @@ bool native_run(struct vcpu *v) {
     mmu_enter_user(v);
     if (!v->window_base[1] || !update_gdt(v, &bt->native_gdt))
         return false;
+    if (native_ldt_follow(v, &bt->native_ldt))
+        bt->native_gdt.version++;
     for (unsigned sreg = 0; sreg < SEG_COUNT; sreg++)
         if (!load_segment(v, sreg, &u))
             return false;
@@ -168,6 +183,8 @@ bool native_run(struct vcpu *v) {
     u.window = v->window_base[1];
     u.gdt = bt->native_gdt.user;
     u.gdt_version = bt->native_gdt.version;
+    u.ldt = bt->native_ldt.user;
+    u.ldt_entries = bt->native_ldt.entries;
     uint64_t start = host_clock_ns();
     host_user_run(v, &u);
     bt->stats.native_ns += host_clock_ns() - start;

@@ -93,7 +93,9 @@ struct host_user {
     uint32_t eflags;
     uint16_t selector[6]; /* ES CS SS DS FS GS */
     const uint64_t *gdt;  /* HOST_USER_GDT descriptors: what selectors name */
-    uint64_t gdt_version; /* differs when the table has changed */
+    const uint64_t *ldt;  /* ldt_entries descriptors; stays where it is while it is used */
+    unsigned ldt_entries;
+    uint64_t gdt_version; /* differs when one of the tables has changed */
     uint64_t window;      /* base of the window that is the address space */
     bool ts;              /* x87/SSE instructions raise #NM */
     /* why it ended: a vector, with the linear address of a #PF or DR6 of a #DB */

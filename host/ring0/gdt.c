@@ -13,7 +13,7 @@
 #include "host/host.h"
 #include "host/ring0/layout.h"
 
-enum { STACK_BYTES = 32768, IST_STACK_BYTES = 8192 };
+enum { STACK_BYTES = 32768, IST_STACK_BYTES = 8192, TYPE_LDT = 2, TYPE_TSS = 9 };
 
 struct tss {
     uint32_t reserved0;
@@ -45,12 +45,14 @@ static _Alignas(16) uint64_t gdt[GDT_ENTRIES] = {
     [SEL_DATA1 / 8] = DATA(1),
 };
 
-static void describe_tss(void) {
-    uint64_t base = (uint64_t)(uintptr_t)&tss;
-    uint64_t limit = sizeof tss - 1;
+/* A system descriptor, of two entries in 64-bit mode (Intel SDM vol. 3A figure 8-4). */
+static void describe(unsigned selector, const void *what, uint64_t bytes, unsigned type) {
+    enum { PRESENT = 0x80 };
+    uint64_t base = (uint64_t)(uintptr_t)what, access = PRESENT | type;
 
-    gdt[SEL_TSS / 8] = limit | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
-    gdt[SEL_TSS / 8 + 1] = base >> 32;
+    gdt[selector / 8] =
+        (bytes - 1) | (base & 0xffffff) << 16 | access << 40 | (base >> 24 & 0xff) << 56;
+    gdt[selector / 8 + 1] = base >> 32;
 }
 
 void gdt_set_user(const uint64_t *descriptors, unsigned n) {
@@ -59,12 +61,18 @@ void gdt_set_user(const uint64_t *descriptors, unsigned n) {
     memcpy(gdt, descriptors, n * sizeof *gdt);
 }
 
+void gdt_set_ldt(const uint64_t *descriptors, unsigned n) {
+    if (n > 0)
+        describe(SEL_LDT, descriptors, n * sizeof *descriptors, TYPE_LDT);
+    __asm__ volatile("lldt %w0" : : "r"(n > 0 ? SEL_LDT : 0));
+}
+
 void gdt_load(void) {
     tss.rsp[0] = (uint64_t)(uintptr_t)(trap_stack + sizeof trap_stack);
     for (unsigned n = 1; n < IST_COUNT; n++)
         tss.ist[n - 1] = (uint64_t)(uintptr_t)(ist_stacks[n] + sizeof ist_stacks[n]);
     tss.io_map = sizeof tss;
-    describe_tss();
+    describe(SEL_TSS, &tss, sizeof tss, TYPE_TSS);
 
     struct pointer p = {sizeof gdt - 1, (uint64_t)(uintptr_t)gdt};
     __asm__ volatile("lgdt %0\n\t"

@@ -14,5 +14,7 @@ void gdt_load(void);
 
 /* Replaces the first n descriptors, which are not ours. */
 void gdt_set_user(const uint64_t *descriptors, unsigned n);
+/* Makes n descriptors the LDT, where they stand; 0: there is none. Ring 0. */
+void gdt_set_ldt(const uint64_t *descriptors, unsigned n);
 
 #endif

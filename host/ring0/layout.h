@@ -6,6 +6,7 @@
  *   WINDOWS_BASE           guest windows, WINDOW_STRIDE apart: 4 GiB, then 4 GiB of guard
  *   DIRECT_MAP             all physical memory, at DIRECT_MAP + address, not executable
  *   HEAP_BASE              host_alloc: mapped when first touched
+ *   STACK16_BASE           4 GiB that show one frame again and again (stack16.c)
  *   KERNEL_BASE            this program, at KERNEL_BASE + physical address
  *
  * Only the first 4 GiB and the windows are mapped for ring 3, which cannot address more; rings 0
@@ -20,6 +21,7 @@
 #define DIRECT_MAP   0xffff800000000000
 #define HEAP_BASE    0xffff900000000000
 #define HEAP_BYTES   0x0000008000000000
+#define STACK16_BASE 0xffffb00000000000
 #define WINDOWS_BASE 0x0000010000000000
 #define WINDOW_SHIFT 33 /* log2 of the stride */
 #define WINDOWS_MAX  32
@@ -35,6 +37,7 @@
 #define SEL_CODE1   0xffd1 /* with RPL 1 */
 #define SEL_DATA1   0xffd9
 #define SEL_TSS     0xffe0
+#define SEL_LDT     0xfff0
 
 /* In the trampoline's GDT. */
 #define SEL_BOOT_CODE 0x08

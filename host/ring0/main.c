@@ -25,6 +25,7 @@
 #include "host/ring0/selftest.h"
 #include "host/ring0/serial.h"
 #include "host/ring0/service.h"
+#include "host/ring0/stack16.h"
 #include "host/ring0/trap.h"
 #include "host/ring0/vga.h"
 #include "host/stats.h"
@@ -200,6 +201,8 @@ void kernel_main(uint32_t multiboot) {
     idt_load();
     paging_init(&boot);
     sort_modules();
+    if (!stack16_init())
+        refuse("", "this machine has too little memory");
     if (!(cpuid(1, 0).edx & CPUID1_EDX_SSE2))
         refuse("", "this processor has no SSE2");
     i8259_init();

@@ -14,6 +14,8 @@
 #define MIB2        0x200000ull
 #define DEVICE_BASE 0xffffa00000000000ull
 
+enum { GIB_ENTRIES = 4 }; /* of 1 GiB, in 4 GiB */
+
 enum {
     CR4_PAE = 1u << 5,
     CR4_PGE = 1u << 7,
@@ -26,8 +28,9 @@ enum {
     CPUID7_EBX_SMEP = 1u << 7,
     CPUID7_ECX_UMIP = 1u << 2,
 };
-/* PG, WP, NE, ET, MP, PE; no TS and no EM: the guest's x87/SSE instructions run as they are. */
-#define CR0_VALUE 0x80010033u
+/* PG, AM, WP, NE, ET, MP, PE; no TS and no EM: the guest's x87/SSE instructions run as they are. AM
+ * is for user code that sets EFLAGS.AC. */
+#define CR0_VALUE 0x80050033u
 
 extern const char text_start[], text_end[], rodata_end[], bss_end[]; /* link.ld */
 
@@ -105,6 +108,22 @@ void *paging_map_device(uint64_t physical) {
     return (void *)(uintptr_t)(at + (physical & (FRAME_BYTES - 1)));
 }
 
+bool paging_map_repeated(uint64_t address, uint64_t physical) {
+    uint64_t *gibs = table_at(address, 3, true);
+    uint64_t directory = frame_take(), table = frame_take();
+
+    if (!gibs || !directory || !table)
+        return false;
+    for (unsigned i = 0; i < GIB_ENTRIES; i++)
+        gibs[(address >> 30 & 511) + i] = directory | PTE_P | PTE_RW | PTE_A;
+    uint64_t *tables = direct_map(directory), *pages = direct_map(table);
+    for (unsigned i = 0; i < 512; i++) {
+        tables[i] = table | PTE_P | PTE_RW | PTE_A;
+        pages[i] = physical | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_G | paging_nx;
+    }
+    return true;
+}
+
 /* -- the first tables -----------------------------------------------------------------------------
  */
 
@@ -155,7 +174,7 @@ void paging_init(const struct boot_info *info) {
 /* -- roots ----------------------------------------------------------------------------------------
  */
 
-enum { TOP_ENTRIES = 512, GIB_ENTRIES = 4 };
+enum { TOP_ENTRIES = 512 };
 
 static uint64_t roots[WINDOWS_MAX]; /* by window; 0: none */
 

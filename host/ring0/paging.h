@@ -47,6 +47,10 @@ void paging_use_root(uint64_t window);
  * no memory. After all else that is mapped has its top entry. */
 bool paging_make_root(uint64_t window);
 
+/* Makes each page of the 4 GiB at `address` (a multiple of 4 GiB) a mapping of one frame. False: no
+ * memory. */
+bool paging_map_repeated(uint64_t address, uint64_t physical);
+
 /* The mapping of a device's registers, not cached. NULL: no memory for tables. */
 void *paging_map_device(uint64_t physical);
 

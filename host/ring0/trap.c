@@ -118,9 +118,7 @@ void trap_handle(struct trap_frame *f) {
     } else if (f->vector < VECTOR_PIC + PIC_LINES) {
         trap_counts.interrupts++;
         unsigned line = (unsigned)f->vector - VECTOR_PIC;
-        if (!i8259_acknowledge(line))
-            return;
-        if (line == SERIAL_IRQ && serial_interrupt())
+        if (i8259_acknowledge(line) && line == SERIAL_IRQ && serial_interrupt())
             kick(f);
     } else if (f->vector == VECTOR_TIMER) {
         trap_counts.interrupts++;
@@ -132,4 +130,6 @@ void trap_handle(struct trap_frame *f) {
     } else if (f->vector != VECTOR_SPURIOUS) {
         panic_screen("interrupt from nowhere", f);
     }
+    if ((f->cs & 3) == 3)
+        user_resume(f);
 }

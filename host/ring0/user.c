@@ -8,9 +8,9 @@
  *   ring 0   user_leave notes ring 3's registers, puts the gate's frame back; IRET
  *   ring 1   host_user_run returns
  *
- * The GDT holds for ring 3 the descriptors that struct host_user gives, all of DPL 3. No gate but
- * ours has a DPL above 1 (and ours has 1), so INT n is #GP for ring 3, as is SYSENTER with its CS
- * 0; SYSCALL is off.
+ * GDT and LDT hold for ring 3 the descriptors that struct host_user gives, all of DPL 3. No gate
+ * but ours has a DPL above 1 (and ours has 1), so INT n is #GP for ring 3, as is SYSENTER with its
+ * CS 0; SYSCALL is off.
  */
 #include "host/ring0/user.h"
 
@@ -19,12 +19,15 @@
 #include "host/ring0/gdt.h"
 #include "host/ring0/paging.h"
 #include "host/ring0/service.h"
+#include "host/ring0/stack16.h"
 #include "host/ring0/trap.h"
 #include "host/ring0/windows.h"
 #include "vmm/vm.h"
 
 #define CR0_TASK_SWITCHED (1ull << 3)
 #define EFLAGS_FIXED      0x202u /* IF and bit 1 */
+#define SELECTOR_TI       4u
+#define DESCRIPTOR_B      (1ull << 54)
 
 enum { ES, CS, SS, DS, FS, GS, SEGMENTS };
 
@@ -52,6 +55,7 @@ void user_enter(struct trap_frame *f, struct host_user *u) {
     running = u;
     if (u->gdt_version != gdt_version) {
         gdt_set_user(u->gdt, HOST_USER_GDT);
+        gdt_set_ldt(u->ldt, u->ldt_entries);
         gdt_version = u->gdt_version;
     }
     paging_use_root(u->window);
@@ -71,6 +75,13 @@ void user_enter(struct trap_frame *f, struct host_user *u) {
                              .ss = u->selector[SS]};
     for (unsigned n = 0; n < 8; n++)
         f->gpr[n] = u->gpr[n];
+}
+
+void user_resume(const struct trap_frame *f) {
+    const uint64_t *table = f->ss & SELECTOR_TI ? running->ldt : running->gdt;
+
+    if (!(table[(f->ss & 0xffff) / 8] & DESCRIPTOR_B))
+        stack16_resume(f);
 }
 
 void user_leave(struct trap_frame *f, unsigned vector, uint64_t address) {
