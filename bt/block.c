@@ -42,11 +42,11 @@ static void unhash(struct bt *bt, struct block *b) {
 }
 
 static struct block_exit *exit_of(struct bt *bt, uint32_t number) {
-    return &bt->blocks[number / BLOCK_EXITS].exits[number % BLOCK_EXITS];
+    return &block_exits(bt, &bt->blocks[number / BLOCK_EXITS])[number % BLOCK_EXITS];
 }
 
 void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to) {
-    struct block_exit *x = &from->exits[n];
+    struct block_exit *x = &block_exits(bt, from)[n];
 
     if (!x->patch || x->to)
         return;
@@ -57,7 +57,7 @@ void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to
     emit_patch32(bt_rw(bt, x->patch), bt_rw(bt, to->host));
     x->to = block_number(bt, to);
     x->next_in = to->incoming;
-    to->incoming = block_number(bt, from) * BLOCK_EXITS + n;
+    to->incoming = EXIT_NUMBER(block_number(bt, from), n);
     bt->stats.chained++;
 }
 
@@ -91,9 +91,9 @@ void block_kill(struct bt *bt, struct block *b) {
         b->incoming = x->next_in;
         unchain(bt, x);
     }
-    for (unsigned n = 0; n < BLOCK_EXITS; n++)
-        if (b->exits[n].to)
-            forget_incoming(bt, block_number(bt, b) * BLOCK_EXITS + n, &b->exits[n]);
+    for (unsigned n = 0; n < b->exit_count; n++)
+        if (block_exits(bt, b)[n].to)
+            forget_incoming(bt, EXIT_NUMBER(block_number(bt, b), n), &block_exits(bt, b)[n]);
     jumpcache_drop(bt, b);
     unhash(bt, b);
     codepage_drop_block(bt, b);

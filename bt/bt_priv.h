@@ -13,8 +13,9 @@
 
 enum {
     BLOCK_MAX_INSNS = 48,
+    BLOCK_SIDES = BLOCK_MAX_INSNS * 8,
     BLOCK_MAX_HOST_BYTES = 48 * 1024,
-    BLOCK_EXITS = 2,
+    BLOCK_EXITS = 16, /* a power of two */
     BLOCKS = 256 * 1024,
     BLOCK_BUCKETS = 128 * 1024,
     CODE_PAGES = 24 * 1024,
@@ -25,14 +26,15 @@ enum {
     RECENT_BLOCKS = 64,
 };
 
-/* Where a direct branch leaves its block, and where it has been patched to go. */
+/* Where a direct branch leaves its block, and where it has been patched to go. They stand behind
+ * the block's side table in the translation cache. */
 struct block_exit {
     uint32_t target;   /* EIP */
     uint32_t patch;    /* TC offset of the branch displacement that chaining rewrites; 0 none */
     uint32_t check;    /* TC offset of the page check's immediate; 0: chained without a check */
     uint32_t unlinked; /* TC offset the branch goes to while not chained */
     uint32_t to;       /* block chained to; 0 none */
-    uint32_t next_in;  /* next exit (block * 2 + n) chained to the same block; 0 end */
+    uint32_t next_in;  /* next exit (EXIT_NUMBER) chained to the same block; 0 end */
 };
 
 /* A translation. Block 0 is never used, so that 0 means none. */
@@ -45,13 +47,13 @@ struct block {
     uint32_t page2;     /* second page of an instruction that crosses; 0 none */
     uint32_t host;      /* TC offset of the entry */
     uint32_t host_size; /* bytes of host code */
-    uint32_t side;      /* TC offset of the side table, right behind the code */
+    uint32_t side;      /* TC offset of the side table, right behind the code; then the exits */
     uint32_t next;      /* hash chain */
     uint32_t next_in_page, next_in_page2;
-    uint32_t incoming; /* first exit (block * 2 + n) chained here */
+    uint32_t incoming; /* first exit (EXIT_NUMBER) chained here */
     uint16_t side_count;
-    uint16_t length; /* guest bytes */
-    struct block_exit exits[BLOCK_EXITS];
+    uint8_t exit_count;
+    uint8_t length; /* guest bytes */
 };
 
 /*
@@ -74,18 +76,27 @@ struct jump_entry {
     uint32_t host;      /* TC offset */
 };
 
-/* Side-table entry: from this host offset on, guest EIP is block eip + guest. */
+/* Side-table entry: from this host offset on, guest EIP is block eip + guest, and guest ESP is
+ * R12 + 4 * esp. */
 struct side_entry {
     uint16_t host;
     uint8_t guest;
-    uint8_t fix; /* enum side_fix */
+    uint8_t fix : 2; /* enum side_fix */
+    int8_t esp : 6;
 };
+enum { ESP_DELTA_MIN = -128, ESP_DELTA_MAX = 124 };
 
 enum side_fix {
     FIX_NONE,
     FIX_RSI_R10, /* guest ESI is in R10 */
     FIX_EIP_R8,  /* the instruction is complete, EIP is in R8 */
     FIX_STRING,  /* a repeated string instruction at work: may be interrupted between elements */
+};
+
+/* Room behind a block's code for its side table and exits. */
+enum {
+    BLOCK_MAX_TABLES =
+        BLOCK_SIDES * sizeof(struct side_entry) + BLOCK_EXITS * sizeof(struct block_exit) + 4,
 };
 
 /* The guest's GDT for user code that runs natively (native.c). */
@@ -127,11 +138,11 @@ struct bt {
     uint32_t hint_count;
     struct insn_decoder *decoder;
     /* thunks: TC offsets */
-    uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_exit_chain,
-        thunk_jump_miss;
+    uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_jump_miss;
+    uint32_t thunk_return_miss, thunk_return_miss_end;
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
     struct insn insns[BLOCK_MAX_INSNS];
-    struct side_entry sides[BLOCK_MAX_INSNS * 8];
+    struct side_entry sides[BLOCK_SIDES];
     gla_t recent[RECENT_BLOCKS]; /* ring of the blocks dispatched last, for the panic report */
     uint32_t recent_count;
     uint64_t run_start_ns;
@@ -147,9 +158,10 @@ struct bt {
 #define POISON_BYTES (JUMP_CACHE_ENTRIES * sizeof(struct jump_entry))
 
 /* v->exit_slot: 0 just dispatch, EXIT_JUMP an indirect miss (fill the jump cache), else
- * block * 2 + n + 2 of the exit to chain. */
-#define EXIT_JUMP           1u
-#define EXIT_SLOT(block, n) ((block)*2u + (n) + 2u)
+ * EXIT_NUMBER + 2 of the exit to chain. */
+#define EXIT_JUMP             1u
+#define EXIT_NUMBER(block, n) ((block) * (uint32_t)BLOCK_EXITS + (n))
+#define EXIT_SLOT(block, n)   (EXIT_NUMBER(block, n) + 2u)
 
 static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset) {
     return bt->code.rw + offset;
@@ -170,6 +182,11 @@ void block_kill(struct bt *bt, struct block *b);
 void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to);
 /* The block whose host code holds TC offset `offset`, dead ones included; NULL: none. */
 struct block *block_at(struct bt *bt, uint32_t offset);
+/* Its exits: exit_count of them. */
+static inline struct block_exit *block_exits(struct bt *bt, const struct block *b) {
+    uint32_t at = b->side + b->side_count * (uint32_t)sizeof(struct side_entry);
+    return (struct block_exit *)(void *)bt_rw(bt, at);
+}
 static inline uint32_t block_number(const struct bt *bt, const struct block *b) {
     return (uint32_t)(b - bt->blocks);
 }
@@ -209,7 +226,7 @@ void jumpcache_use(struct bt *bt, uint32_t key);
 bool returns_create(struct bt *bt);
 /* True: rsp is on the stack of translated code. */
 bool returns_on_stack(const struct vcpu *v, uint64_t rsp);
-/* Makes all pairs from rsp up lead to the miss thunk: v->returns_stale is set. */
+/* Makes all return addresses from rsp up lead to the miss thunk: v->returns_stale is set. */
 void returns_scrub(struct vcpu *v, uint64_t rsp);
 /* Empties the stack if the fault at `address` is its overflow. True: run the host instruction
  * again. */
@@ -246,9 +263,10 @@ unsigned bt_callout_index(callout_fn fn);
  * ---------------------------------------------------------------------------------------------------
  */
 struct recovered {
-    struct block *block;
+    struct block *block; /* NULL: in the return-miss thunk */
     uint32_t eip;
     enum side_fix fix;
+    int32_t esp_delta;
 };
 /* What guest instruction the host code at TC offset `offset` belongs to. */
 bool recover_at(struct bt *bt, uint32_t offset, struct recovered *out);

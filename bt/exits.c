@@ -10,8 +10,9 @@
  *
  * An indirect exit looks the target up in the jump cache without touching the flags:
  *   movzx r9d, r8w; mov r10, [r13+r9*8]; add minus_eip to EIP by LEA; JRCXZ on the sum.
- * CALL and RET go in pairs with the host's (returns.c); a RET whose pair does not fit takes the
- * jump cache.
+ * CALL and RET go in pairs with the host's (returns.c): behind the host CALL stands a landing,
+ * which compares the EIP that RET has popped with the one it stands for, and takes the jump cache
+ * when they differ.
  *
  * After a kick R13 points at an unmapped page, which makes this load, and the poll before backward
  * branches, the places where interrupts are taken.
@@ -30,32 +31,33 @@ static void emit_dispatch(struct translation *t) {
 }
 
 /* Counts for -stats, where it was asked for: three instructions that leave the flags alone. */
-static void emit_count(struct translation *t, struct mop counter) {
-    if (!t->bt->vm->counting)
+static void emit_count(struct bt *bt, struct emit *e, struct mop counter) {
+    if (!bt->vm->counting)
         return;
-    emit_load64(&t->e, R11, counter);
-    emit_lea64(&t->e, R11, mop_base(R11, 1));
-    emit_store64(&t->e, counter, R11);
+    emit_load64(e, R11, counter);
+    emit_lea64(e, R11, mop_base(R11, 1));
+    emit_store64(e, counter, R11);
 }
 
-/* The jump through the jump cache to the guest EIP in R8. */
-static void emit_jump_cache(struct translation *t) {
-    struct emit *e = &t->e;
-
+void exit_emit_jump_cache(struct bt *bt, struct emit *e) {
     emit_op_reg(e, 0, 0x0fb7, R9, R8); /* movzx r9d, r8w */
-    translation_mark(t, t->eip, FIX_EIP_R8);
     emit_load64(e, R10, (struct mop){.base = REG_JUMP_CACHE, .index = R9, .scale = 3});
     emit_mov64_rr(e, R11, RCX);
     emit_lea(e, RCX, (struct mop){.base = R10, .index = R8});
     uint8_t *hit = emit_short(e, 0xe3); /* jrcxz */
     emit_mov64_rr(e, RCX, R11);
-    emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_jump_miss));
+    emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_jump_miss));
     emit_bind_short(e, hit);
     emit_mov64_rr(e, RCX, R11);
-    emit_count(t, MOP_VCPU(jump_hits));
+    emit_count(bt, e, MOP_VCPU(jump_hits));
     emit_load(e, R10, (struct mop){.base = REG_JUMP_CACHE, .index = R9, .scale = 3, .disp = 4});
     emit_lea64(e, R10, (struct mop){.base = R10, .index = REG_TC});
     emit_jmp_reg(e, R10);
+}
+
+static void jump_cache(struct translation *t) {
+    translation_mark(t, t->eip, FIX_EIP_R8);
+    exit_emit_jump_cache(t->bt, &t->e);
 }
 
 void exit_indirect(struct translation *t) {
@@ -68,7 +70,7 @@ void exit_indirect(struct translation *t) {
         emit_dispatch(t);
         return;
     }
-    emit_jump_cache(t);
+    jump_cache(t);
 }
 
 /* Can calls and returns go in pairs here? */
@@ -76,65 +78,73 @@ static bool pairs(const struct translation *t) {
     return !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
 }
 
-/* push -next_eip; then the host CALL, which the caller emits. */
-static void emit_push_pair(struct translation *t) {
-    emit_u8(&t->e, 0x68);
-    emit_u32(&t->e, 0u - t->next_eip);
+/* Where the host RET comes back to: goes on if the EIP in R8 is the one behind the CALL. */
+static void emit_landing(struct translation *t) {
+    struct emit *e = &t->e;
+    uint32_t eip = t->next_eip;
+
+    if (t->extends && translation_flags_dead(t, eip)) {
+        emit_op_reg(e, 0, 0x81, 7, R8); /* cmp r8d, imm32 */
+        emit_u32(e, eip);
+        emit_patch32(emit_jcc(e, CC_NE), bt_rw(t->bt, t->bt->thunk_return_miss));
+    } else {
+        emit_mov64_rr(e, R9, RCX);
+        emit_lea(e, RCX, mop_base(R8, (int32_t)(0u - eip)));
+        uint8_t *match = emit_short(e, 0xe3); /* jrcxz */
+        emit_mov64_rr(e, RCX, R9);
+        emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_return_miss));
+        emit_bind_short(e, match);
+        emit_mov64_rr(e, RCX, R9);
+    }
+    emit_count(t->bt, e, MOP_VCPU(return_hits));
 }
 
-/* Where the host RET of the pair comes back to: drops the other half, goes on behind the CALL. */
-static void emit_landing(struct translation *t) {
-    emit_lea64(&t->e, RSP, mop_base(RSP, 8));
+/* Behind a host CALL: the block goes on here, or ends. */
+static void call_done(struct translation *t) {
+    emit_landing(t);
+    if (t->extends)
+        return;
     exit_direct(t, t->next_eip, emit_jmp(&t->e));
+    t->ended = true;
 }
 
 void exit_call_direct(struct translation *t, uint32_t target) {
-    t->ended = true;
     if (!pairs(t)) {
+        t->ended = true;
         exit_direct(t, target, emit_jmp(&t->e));
         return;
     }
-    emit_push_pair(t);
+    esp_settle(t);
     exit_direct(t, target, emit_call(&t->e));
-    emit_landing(t);
+    call_done(t);
 }
 
 void exit_call_indirect(struct translation *t) {
-    uint8_t *over;
-
     if (!pairs(t)) {
         exit_indirect(t);
         return;
     }
-    t->ended = true;
-    emit_push_pair(t);
-    over = emit_call(&t->e);
-    emit_landing(t);
-    emit_bind(&t->e, over);
-    emit_jump_cache(t);
+    /* the jump stands behind the block, so that the landing follows the host CALL */
+    t->calls[t->call_count++] = (struct pending_call){t->eip, emit_call(&t->e)};
+    call_done(t);
+}
+
+static void emit_call_jumps(struct translation *t) {
+    for (unsigned n = 0; n < t->call_count && !t->e.overflow; n++) {
+        emit_bind(&t->e, t->calls[n].branch);
+        t->eip = t->calls[n].eip;
+        jump_cache(t);
+    }
 }
 
 void exit_return(struct translation *t) {
-    struct emit *e = &t->e;
-    uint8_t *match;
-
     if (!pairs(t)) {
         exit_indirect(t);
         return;
     }
     t->ended = true;
-    emit_mov64_rr(e, R11, RCX);
-    emit_load(e, RCX, mop_base(RSP, 8));
-    emit_lea(e, RCX, (struct mop){.base = RCX, .index = R8});
-    match = emit_short(e, 0xe3); /* jrcxz */
-    emit_mov64_rr(e, RCX, R11);
-    emit_count(t, MOP_VCPU(return_misses));
-    emit_load64(e, RSP, MOP_VCPU(tc_stack));
-    emit_jump_cache(t);
-    emit_bind_short(e, match);
-    emit_mov64_rr(e, RCX, R11);
-    emit_count(t, MOP_VCPU(return_hits));
-    emit_u8(e, 0xc3);
+    translation_mark(t, t->eip, FIX_EIP_R8);
+    emit_u8(&t->e, 0xc3);
 }
 
 void exit_poll(struct translation *t) {
@@ -145,6 +155,7 @@ void exit_poll(struct translation *t) {
 void exit_callout(struct translation *t, callout_fn fn, uint64_t arg) {
     struct emit *e = &t->e;
 
+    esp_settle(t);
     emit_store_imm(e, MOP_VCPU(eip), t->eip);
     emit_store_imm(e, MOP_VCPU(next_eip), t->next_eip);
     emit_mov64_ri(e, R9, arg);
@@ -228,11 +239,12 @@ static void emit_page_check(struct translation *t, struct block_exit *x) {
 void exit_emit_stubs(struct translation *t) {
     struct emit *e = &t->e;
 
+    emit_call_jumps(t);
     for (unsigned n = 0; n < t->exit_count && !e->overflow; n++) {
-        struct block_exit *x = &t->block->exits[n];
+        struct block_exit *x = &t->exit_table[n];
         bool chainable = !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
 
-        x->target = t->exits[n].target;
+        *x = (struct block_exit){.target = t->exits[n].target};
         t->bt->stats.exits++;
         emit_bind(e, t->exits[n].branch);
         if (chainable) {

@@ -16,6 +16,7 @@ enum { CODE_WRITES_BEFORE_CHECKED = 8 };
 void fault_save_state(struct vcpu *v, const struct host_regs *regs, const struct recovered *at) {
     for (unsigned n = 0; n < 8; n++)
         v->gpr[n] = (uint32_t)regs->gpr[reg_of_gpr(n)];
+    v->gpr[ESP] += (uint32_t)at->esp_delta;
     v->eip = at->eip;
     if (at->fix == FIX_RSI_R10)
         v->gpr[ESI] = (uint32_t)regs->gpr[R10];
@@ -117,6 +118,8 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         leave(bt, v, regs);
         return true;
     }
+    if (!at.block)
+        return false;
     /* the fault handlers below may look at the guest's state */
     fault_save_state(v, regs, &at);
     if (vector == VEC_PF && address == v->seg_poison) {

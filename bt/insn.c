@@ -335,3 +335,34 @@ enum insn_status insn_decode(struct insn_decoder *d, bool code32, bool real_mode
         shape_keep(d->shapes, key, out, &layout);
     return status;
 }
+
+bool insn_sets_flags(const struct insn *i) {
+    if (i->mem.present || i->lock)
+        return false;
+    switch (i->mnemonic) {
+    case ZYDIS_MNEMONIC_ADD:
+    case ZYDIS_MNEMONIC_AND:
+    case ZYDIS_MNEMONIC_CMP:
+    case ZYDIS_MNEMONIC_OR:
+    case ZYDIS_MNEMONIC_SUB:
+    case ZYDIS_MNEMONIC_TEST:
+    case ZYDIS_MNEMONIC_XOR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool insn_ignores_flags(const struct insn *i) {
+    switch (i->mnemonic) {
+    case ZYDIS_MNEMONIC_LEA:
+        return true;
+    case ZYDIS_MNEMONIC_MOV: /* between general registers, or an immediate */
+        return !i->mem.present && i->map == MAP_PRIMARY && i->opcode != 0x8c && i->opcode != 0x8e;
+    case ZYDIS_MNEMONIC_MOVZX:
+    case ZYDIS_MNEMONIC_MOVSX:
+        return !i->mem.present;
+    default:
+        return false;
+    }
+}

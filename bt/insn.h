@@ -71,6 +71,11 @@ struct insn {
     struct insn_mem mem;
 };
 
+/* Does it overwrite all arithmetic flags, and cannot fault or look at them before? */
+bool insn_sets_flags(const struct insn *i);
+/* Does it neither read nor write flags, and cannot fault? */
+bool insn_ignores_flags(const struct insn *i);
+
 enum insn_status {
     INSN_OK,
     INSN_UNDEFINED, /* #UD */

@@ -19,7 +19,7 @@ static void use_bit(struct translation *t, const struct insn *i, const struct mo
 
 void lower_bit(struct translation *t, const struct insn *i) {
     struct emit *e = &t->e;
-    struct ea a = ea_of(i), word;
+    struct ea a = ea_of(t, i), word;
     int index = reg_of_gpr(i->modrm_reg);
     bool wide = i->opsize == 4;
     unsigned access = MMU_R | (i->mem.write ? MMU_W : 0u);
@@ -44,6 +44,6 @@ void lower_bit(struct translation *t, const struct insn *i) {
     emit_store(e, MOP_VCPU(scratch), R10);
     emit_lea(e, R8, (struct mop){.base = R8, .index = R9, .scale = wide ? 2 : 1});
     emit_flags_restore(e);
-    word = ea_reg(R8, 0, a.adsize);
+    word = ea_reg(t, R8, 0, a.adsize);
     operand_access(t, i, &word, i->mem.seg, i->opsize, access, use_bit, 0);
 }

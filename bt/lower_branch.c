@@ -46,12 +46,18 @@ static void emit_goto(struct translation *t, uint32_t target) {
     t->ended = true;
 }
 
+/* A branch that is not taken. */
+static void fall_through(struct translation *t) {
+    if (!t->extends)
+        emit_goto(t, t->next_eip);
+}
+
 /* Loads an r/m operand (a near branch target) into R8, zero-extended. */
 static void load_target(struct translation *t, const struct insn *i) {
     unsigned size = i->stack_size;
 
     if (i->mem.present) {
-        struct ea a = ea_of(i);
+        struct ea a = ea_of(t, i);
         load_value(t, i, &a, i->mem.seg, size, R8);
     } else if (size == 4) {
         emit_mov_rr(&t->e, R8, reg_of_gpr(i->modrm_rm));
@@ -101,7 +107,7 @@ void lower_jcc(struct translation *t, const struct insn *i) {
     } else {
         exit_direct(t, target, emit_jcc(&t->e, i->opcode & 15));
     }
-    emit_goto(t, t->next_eip);
+    fall_through(t);
 }
 
 /* LOOP, LOOPE, LOOPNE, JCXZ, JECXZ: the count decrements without touching flags. */
@@ -151,7 +157,7 @@ void lower_loop(struct translation *t, const struct insn *i) {
         emit_mov64_rr(e, RCX, R9);
     if (skip)
         emit_bind(e, skip);
-    emit_goto(t, t->next_eip);
+    fall_through(t);
 }
 
 void lower_call(struct translation *t, const struct insn *i) {
@@ -164,8 +170,9 @@ void lower_call(struct translation *t, const struct insn *i) {
         if (direct_target_ok(t, target)) {
             lower_push_return(t, i, i->stack_size);
             exit_call_direct(t, target);
+        } else {
+            t->ended = true;
         }
-        t->ended = true;
         return;
     }
     load_target(t, i);
@@ -184,7 +191,8 @@ static void use_ret(struct translation *t, const struct insn *i, const struct mo
     ((aux & 15) == 4 ? use_load32 : use_load16)(t, i, m, R8);
     emit_target_check(t);
     if (t->key & KEY_STACK32) {
-        emit_lea(&t->e, REG_GUEST_ESP, mop_base(REG_GUEST_ESP, delta));
+        emit_lea(&t->e, REG_GUEST_ESP, mop_base(REG_GUEST_ESP, t->esp_delta + delta));
+        t->esp_delta = 0;
     } else {
         emit_lea(&t->e, R9, mop_base(REG_GUEST_ESP, delta));
         emit_op_reg(&t->e, OP_16, 0x89, R9, REG_GUEST_ESP);
@@ -198,7 +206,7 @@ void lower_ret(struct translation *t, const struct insn *i) {
         t->ended = true;
         return;
     }
-    struct ea top = ea_reg(REG_GUEST_ESP, 0, t->key & KEY_STACK32 ? 4 : 2);
+    struct ea top = ea_reg(t, REG_GUEST_ESP, 0, t->key & KEY_STACK32 ? 4 : 2);
     unsigned release = i->opcode == 0xc2 ? i->imm & 0xffff : 0;
 
     operand_access(t, i, &top, SEG_SS, i->stack_size, MMU_R, use_ret, i->stack_size | release << 4);

@@ -30,7 +30,7 @@ static void lower_mov_from_sreg(struct translation *t, const struct insn *i) {
                                                   sizeof(struct seg) * i->modrm_reg +
                                                   offsetof(struct seg, sel)));
     if (i->mem.present) {
-        struct ea a = ea_of(i);
+        struct ea a = ea_of(t, i);
         emit_op_mem(&t->e, 0, 0x0fb7, R8, &sel);
         emit_store(&t->e, MOP_VCPU(scratch), R8);
         operand_access(t, i, &a, i->mem.seg, 2, MMU_W, use_store_scratch, 2);
@@ -50,7 +50,7 @@ static void lower_mov_to_sreg(struct translation *t, const struct insn *i) {
         return;
     }
     if (i->mem.present) {
-        struct ea a = ea_of(i);
+        struct ea a = ea_of(t, i);
         load_value(t, i, &a, i->mem.seg, 2, R8);
     } else {
         emit_op_reg(&t->e, 0, 0x0fb7, R8, reg_of_gpr(i->modrm_rm));
@@ -81,7 +81,7 @@ void lower_mov(struct translation *t, const struct insn *i) {
 }
 
 void lower_lea(struct translation *t, const struct insn *i) {
-    struct ea a = ea_of(i);
+    struct ea a = ea_of(t, i);
     int dst = reg_of_gpr(i->modrm_reg);
 
     if (i->opsize == 4) {
@@ -145,7 +145,7 @@ static void use_maskmov(struct translation *t, const struct insn *i, const struc
 }
 
 void lower_maskmov(struct translation *t, const struct insn *i) {
-    struct ea a = ea_reg(RDI, 0, i->mem.adsize);
+    struct ea a = ea_reg(t, RDI, 0, i->mem.adsize);
     unsigned size = i->prefix_66 ? 16 : 8;
 
     /* only the plain case may go direct; every other takes a pointer */
@@ -156,7 +156,7 @@ void lower_maskmov(struct translation *t, const struct insn *i) {
 
 /* CLFLUSH: the caches are coherent; only the operand's faults remain. */
 void lower_clflush(struct translation *t, const struct insn *i) {
-    struct ea a = ea_of(i);
+    struct ea a = ea_of(t, i);
 
     operand_access(t, i, &a, i->mem.seg, 1, MMU_R, use_load8, R8);
 }

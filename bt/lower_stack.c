@@ -14,7 +14,9 @@ static unsigned stack_adsize(const struct translation *t) {
 static void emit_adjust_esp(struct translation *t, int32_t delta) {
     struct emit *e = &t->e;
 
-    if (t->key & KEY_STACK32) {
+    if (t->lags) {
+        t->esp_delta += delta;
+    } else if (t->key & KEY_STACK32) {
         emit_lea(e, REG_GUEST_ESP, mop_base(REG_GUEST_ESP, delta));
     } else {
         emit_lea(e, R9, mop_base(REG_GUEST_ESP, delta));
@@ -49,7 +51,7 @@ static void use_push(struct translation *t, const struct insn *i, const struct m
 
 static void push(struct translation *t, const struct insn *i, unsigned kind, unsigned size,
                  int reg) {
-    struct ea a = ea_reg(REG_GUEST_ESP, -(int32_t)size, stack_adsize(t));
+    struct ea a = ea_reg(t, REG_GUEST_ESP, -(int32_t)size, stack_adsize(t));
 
     operand_access(t, i, &a, SEG_SS, size, MMU_W, use_push, PUSH_AUX(kind, size, reg));
 }
@@ -71,7 +73,7 @@ void lower_push(struct translation *t, const struct insn *i) {
     unsigned size = i->stack_size;
 
     if (i->mem.present) {
-        struct ea a = ea_of(i);
+        struct ea a = ea_of(t, i);
         load_value(t, i, &a, i->mem.seg, size, R8);
         emit_store(e, MOP_VCPU(scratch), R8);
         lower_push_scratch(t, i, size);
@@ -126,10 +128,10 @@ static void use_pop_store(struct translation *t, const struct insn *i, const str
 
 void lower_pop(struct translation *t, const struct insn *i) {
     unsigned size = i->stack_size;
-    struct ea top = ea_reg(REG_GUEST_ESP, 0, stack_adsize(t));
+    struct ea top = ea_reg(t, REG_GUEST_ESP, 0, stack_adsize(t));
 
     if (i->mem.present) {
-        struct ea a = ea_of(i);
+        struct ea a = ea_of(t, i);
         load_value(t, i, &top, SEG_SS, size, R8);
         emit_store(&t->e, MOP_VCPU(scratch), R8);
         if (a.base == REG_GUEST_ESP) /* addressed with the incremented ESP */
@@ -165,7 +167,7 @@ static void use_leave(struct translation *t, const struct insn *i, const struct 
 }
 
 void lower_leave(struct translation *t, const struct insn *i) {
-    struct ea a = ea_reg(RBP, 0, stack_adsize(t));
+    struct ea a = ea_reg(t, RBP, 0, stack_adsize(t));
 
     operand_access(t, i, &a, SEG_SS, i->stack_size, MMU_R, use_leave, i->stack_size);
 }
@@ -197,7 +199,7 @@ void lower_pushf(struct translation *t, const struct insn *i) {
  */
 void lower_popf(struct translation *t, const struct insn *i) {
     struct emit *e = &t->e;
-    struct ea top = ea_reg(REG_GUEST_ESP, 0, stack_adsize(t));
+    struct ea top = ea_reg(t, REG_GUEST_ESP, 0, stack_adsize(t));
     uint8_t *slow, *done;
 
     if ((t->key & (KEY_CPL | KEY_REAL | KEY_SINGLE)) != 0 || i->stack_size != 4) {

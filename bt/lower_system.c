@@ -38,7 +38,7 @@ uint64_t lower_callout_arg(struct translation *t, const struct insn *i) {
                    (uint64_t)i->imm << 32;
 
     if (i->mem.present) {
-        struct ea a = ea_of(i);
+        struct ea a = ea_of(t, i);
         ea_emit(t, &a, R8);
         emit_store(&t->e, MOP_VCPU(ea), R8);
         arg |= 1u << 8;

@@ -29,7 +29,7 @@
 #include "bt/translation.h"
 #include "mmu/mmu.h"
 
-struct ea ea_of(const struct insn *i) {
+struct ea ea_of(const struct translation *t, const struct insn *i) {
     const struct insn_mem *m = &i->mem;
 
     return (struct ea){
@@ -37,13 +37,15 @@ struct ea ea_of(const struct insn *i) {
         .index = (int8_t)(m->index == REG_NONE ? REG_NONE : reg_of_gpr((unsigned)m->index)),
         .scale = m->scale,
         .adsize = m->adsize,
-        .disp = m->disp,
+        .disp = m->disp + (m->base == ESP ? t->esp_delta : 0),
     };
 }
 
-struct ea ea_reg(int host_reg, int32_t disp, unsigned adsize) {
-    return (struct ea){
-        .base = (int8_t)host_reg, .index = REG_NONE, .adsize = (uint8_t)adsize, .disp = disp};
+struct ea ea_reg(const struct translation *t, int host_reg, int32_t disp, unsigned adsize) {
+    return (struct ea){.base = (int8_t)host_reg,
+                       .index = REG_NONE,
+                       .adsize = (uint8_t)adsize,
+                       .disp = disp + (host_reg == REG_GUEST_ESP ? t->esp_delta : 0)};
 }
 
 static struct mop ea_mop(const struct ea *a) {
@@ -82,6 +84,13 @@ static bool is_wide(const struct translation *t, unsigned seg, unsigned access) 
     if (t->key & KEY_ALIGN || (seg == SEG_CS && access & MMU_W))
         return false;
     return seg < SEG_FS ? (t->key & KEY_WIDE(seg)) != 0 : !t->hinted;
+}
+
+bool operand_needs_no_thunk(const struct translation *t, const struct insn *i) {
+    unsigned access = i->mem.write ? MMU_W : MMU_R;
+
+    return is_wide(t, i->mem.seg, access) ||
+           (is_flat(t, i->mem.seg) && !(i->mem.seg == SEG_CS && i->mem.write));
 }
 
 /* Base of a wide segment into R9. */
@@ -197,7 +206,7 @@ void operand_access(struct translation *t, const struct insn *i, const struct ea
 
 void operand_access_mem(struct translation *t, const struct insn *i, operand_use use,
                         unsigned aux) {
-    struct ea a = ea_of(i);
+    struct ea a = ea_of(t, i);
     unsigned access = (i->mem.read ? MMU_R : 0u) | (i->mem.write ? MMU_W : 0u);
 
     operand_access(t, i, &a, i->mem.seg, i->mem.size, access, use, aux);

@@ -4,10 +4,15 @@
 #include "bt/bt_priv.h"
 
 bool recover_at(struct bt *bt, uint32_t offset, struct recovered *out) {
-    struct block *b = block_at(bt, offset);
+    struct block *b;
     const struct side_entry *sides;
     const struct side_entry *at = NULL;
 
+    if (offset >= bt->thunk_return_miss && offset < bt->thunk_return_miss_end) {
+        *out = (struct recovered){.fix = FIX_EIP_R8};
+        return true;
+    }
+    b = block_at(bt, offset);
     if (!b)
         return false;
     sides = (const struct side_entry *)(const void *)bt_rw(bt, b->side);
@@ -15,6 +20,9 @@ bool recover_at(struct bt *bt, uint32_t offset, struct recovered *out) {
         at = &sides[k];
     if (!at)
         return false;
-    *out = (struct recovered){.block = b, .eip = b->eip + at->guest, .fix = (enum side_fix)at->fix};
+    *out = (struct recovered){.block = b,
+                              .eip = b->eip + at->guest,
+                              .fix = (enum side_fix)at->fix,
+                              .esp_delta = 4 * at->esp};
     return true;
 }

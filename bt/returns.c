@@ -1,20 +1,18 @@
 /*
- * Returns that ride on the host's return predictor. Translated code has a stack of its own. A guest
- * CALL pushes a pair on it, negated guest return address and host return address (by a host CALL):
+ * Returns that ride on the host's return predictor. Translated code has a stack of its own: a guest
+ * CALL is also a host CALL, a guest RET a host RET.
  *
- *      base+8   0                    sentinel
- *      base     jump_miss thunk
- *      base-8   -(guest EIP behind the first CALL)
- *      base-16  host address behind its host CALL
- *      ...                           RSP, a multiple of 16 between instructions
+ *      base     return_miss thunk: jump cache
+ *      base-8   host address behind the first host CALL: a landing (exits.c)
+ *      ...      RSP
  *
- * A guest RET compares the address it popped with the top pair's; when they agree a host RET goes
- * back, else the stack is emptied and the jump cache decides (exits.c). Leaving translated code
- * empties it, too.
+ * RET leaves the EIP it has popped in R8. The landing compares it with the one behind its CALL;
+ * when they differ the stack is emptied and the jump cache decides. Leaving translated code empties
+ * it, too.
  *
- * A pair is good as long as the code it returns to is: when a block dies or the linear map changes
- * while pairs are on the stack, their host addresses are replaced by the miss thunk's before
- * translated code goes on. When the stack is full it is emptied: pairs are only ever a shortcut.
+ * An address is good as long as the code it leads to is: when a block dies or the linear map
+ * changes while addresses are on the stack, they are replaced by the miss thunk's before translated
+ * code goes on. When the stack is full it is emptied: these addresses are only ever a shortcut.
  */
 #include "bt/bt_priv.h"
 #include "bt/regs.h"
@@ -22,7 +20,7 @@
 enum { STACK_BYTES = 256 << 10, SENTINEL_BYTES = 64 };
 
 static uint64_t miss_address(const struct bt *bt) {
-    return (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_jump_miss);
+    return (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_return_miss);
 }
 
 static uint64_t *slot(uint64_t address) {
@@ -41,8 +39,7 @@ bool returns_create(struct bt *bt) {
 }
 
 void returns_scrub(struct vcpu *v, uint64_t rsp) {
-    /* translated code and thunks push at most one word on top of the pairs */
-    for (uint64_t at = (rsp + 15) & ~15ull; at < v->tc_stack; at += 16)
+    for (uint64_t at = rsp; at < v->tc_stack; at += 8)
         *slot(at) = miss_address(v->vm->bt);
     v->returns_stale = false;
 }
@@ -55,15 +52,8 @@ bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address) 
     uint64_t bottom = v->tc_stack + SENTINEL_BYTES - STACK_BYTES;
     uint64_t *rsp = &regs->gpr[RSP];
 
-    if (address >= bottom || address < bottom - 16 || *rsp > v->tc_stack)
+    if (address >= bottom || address < bottom - 8 || *rsp > v->tc_stack)
         return false;
-    if (*rsp % 16 == 0) {
-        *rsp = v->tc_stack; /* at the push of a pair */
-    } else {
-        /* at the host CALL: its pair's first half moves along */
-        uint64_t half = *slot(*rsp);
-        *rsp = v->tc_stack - 8;
-        *slot(*rsp) = half;
-    }
+    *rsp = v->tc_stack;
     return true;
 }

@@ -73,12 +73,14 @@ static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct b
         return;
     }
     unsigned n = (unsigned)(slot - 2) % BLOCK_EXITS;
+    const struct block_exit *x;
     if (!from->page || to->key & KEY_SINGLE || ((from->key ^ to->key) & ~(uint32_t)KEY_GLOBAL))
         return;
     /* an unchecked chain may only lead where no check is needed */
-    if (!from->exits[n].check && to->page != from->page && !(to->key & KEY_GLOBAL))
+    x = &block_exits(bt, from)[n];
+    if (!x->check && to->page != from->page && !(to->key & KEY_GLOBAL))
         return;
-    if (from->exits[n].target != to->eip)
+    if (x->target != to->eip)
         return;
     block_chain(bt, from, n, to);
 }

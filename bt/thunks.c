@@ -7,6 +7,8 @@
  *   exit_raw            the same with struct vcpu already up to date, but for the FPU state
  *   exit_done           the same with all of it up to date
  *   jump_miss           EIP in R8 is not in the jump cache
+ *   return_miss         EIP in R8 is not the one behind the call of the pair, or there was none:
+ *                       empties the stack of return addresses, takes the jump cache
  *   callout             calls R8(vcpu, R9), number R10 in the statistics; leaves if it says so
  *   prepare             checked operand: linear address R8, size and access R9, EIP R10;
  *                       returns the pointer in R9, or leaves with a fault
@@ -17,6 +19,7 @@
  */
 #include "bt/bt_priv.h"
 #include "bt/emit.h"
+#include "bt/translation.h"
 #include "mmu/mmu.h"
 #include "vmm/cpu.h"
 #include "vmm/debug_trap.h"
@@ -135,8 +138,6 @@ static void emit_enter(struct bt *bt, struct emit *e) {
 
 static void emit_exits(struct bt *bt, struct emit *e) {
     bt->thunk_jump_miss = begin(bt, e);
-    /* The RET that takes the sentinel for its pair (EIP 0) leaves RSP above it. */
-    emit_load64(e, RSP, MOP_VCPU(tc_stack));
     emit_store(e, MOP_VCPU(eip), R8);
     emit_store_imm(e, MOP_VCPU(exit_slot), EXIT_JUMP);
     bt->thunk_exit = (uint32_t)(e->p - bt->code.rw);
@@ -153,6 +154,19 @@ static void emit_exits(struct bt *bt, struct emit *e) {
     emit_u8(e, 0xc3);
 }
 
+/* A return came to the landing of another call or, above the last one, here. */
+static void emit_return_miss(struct bt *bt, struct emit *e) {
+    struct mop count = MOP_VCPU(return_misses);
+
+    bt->thunk_return_miss = begin(bt, e);
+    emit_load64(e, R11, count);
+    emit_lea64(e, R11, mop_base(R11, 1));
+    emit_store64(e, count, R11);
+    emit_load64(e, RSP, MOP_VCPU(tc_stack));
+    exit_emit_jump_cache(bt, e);
+    bt->thunk_return_miss_end = (uint32_t)(e->p - bt->code.rw);
+}
+
 /* Leaves translated code with exit_slot 0 and struct vcpu up to date. */
 static void emit_leave(struct bt *bt, struct emit *e) {
     emit_store_imm(e, MOP_VCPU(exit_slot), 0);
@@ -165,8 +179,9 @@ static void emit_c_stack(struct emit *e) {
     emit_load64(e, RSP, MOP_VCPU(host_rsp));
 }
 
+/* On top stands the return address of the thunk. */
 static void scrub(struct vcpu *v) {
-    returns_scrub(v, v->tc_rsp);
+    returns_scrub(v, v->tc_rsp + 8);
 }
 
 /* Return addresses that C code has made stale are replaced first. */
@@ -276,6 +291,7 @@ void thunks_emit(struct bt *bt) {
     uint8_t *miss = emit_jmp(&e);
     emit_exits(bt, &e);
     emit_patch32(miss, bt_rw(bt, bt->thunk_jump_miss));
+    emit_return_miss(bt, &e);
     emit_enter(bt, &e);
     emit_callout(bt, &e);
     emit_prepare(bt, &e);

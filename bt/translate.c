@@ -13,8 +13,10 @@ void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix) {
         t->e.overflow = true;
         return;
     }
-    t->bt->sides[t->side_count++] = (struct side_entry){
-        .host = (uint16_t)at, .guest = (uint8_t)(eip - t->block->eip), .fix = (uint8_t)fix};
+    t->bt->sides[t->side_count++] = (struct side_entry){.host = (uint16_t)at,
+                                                        .guest = (uint8_t)(eip - t->block->eip),
+                                                        .fix = (uint8_t)fix,
+                                                        .esp = (int8_t)(t->esp_delta / 4)};
 }
 
 static unsigned page_rest(gla_t gla) {
@@ -76,6 +78,11 @@ static void lower_one(struct translation *t, const struct insn *i) {
     t->hinted = hint_get(t->bt, t->block->gla + (t->eip - t->block->eip));
     t->checked = !(t->key & KEY_DIRECT) || t->hinted;
     t->incomplete = false;
+    if (esp_fold(t, i))
+        return;
+    t->lags = esp_may_lag(t, i);
+    if (!t->lags)
+        esp_settle(t);
     if (i->row->class != CLASS_INT && !gate_class(t, i))
         return;
     if (t->key & KEY_FERR && i->row->class != CLASS_INT)
@@ -84,21 +91,41 @@ static void lower_one(struct translation *t, const struct insn *i) {
         i->row->lower(t, i);
 }
 
+static enum insn_status decode(const struct translation *t, const uint8_t *bytes, unsigned n,
+                               struct insn *out) {
+    return insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, bytes, n, out);
+}
+
+/* Instructions looked at before flags are taken for live. */
+enum { FLAGS_LOOKAHEAD = 4 };
+
+bool translation_flags_dead(const struct translation *t, uint32_t eip) {
+    for (unsigned n = 0; n < FLAGS_LOOKAHEAD && !t->poll_in; n++) {
+        gla_t gla = t->block->gla + (eip - t->block->eip);
+        struct insn i;
+
+        if ((gla ^ t->block->gla) & PAGE_MASK || page_rest(gla) < INSN_MAX_BYTES ||
+            decode(t, t->page_bytes + (gla & ~PAGE_MASK), INSN_MAX_BYTES, &i) != INSN_OK)
+            return false;
+        if (insn_sets_flags(&i))
+            return true;
+        if (!insn_ignores_flags(&i))
+            return false;
+        eip += i.length;
+    }
+    return false;
+}
+
 /* An instruction that raises a fault whatever the state. */
 static void lower_fault(struct translation *t, enum insn_status status) {
     exit_callout(t, status == INSN_TOO_LONG ? callout_gp : callout_undefined, 0);
     t->ended = true;
 }
 
-static enum insn_status decode(struct translation *t, const uint8_t *bytes, unsigned n,
-                               struct insn *out) {
-    return insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, bytes, n, out);
-}
-
 /* Decodes the instruction at t->eip. The first of a block may reach into the second page.
  * False: stop before it (a fault is pending when it was the first). */
-static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned index,
-                      struct insn *out, enum insn_status *status) {
+static bool next_insn(struct translation *t, unsigned index, struct insn *out,
+                      enum insn_status *status) {
     struct vcpu *v = t->v;
     gla_t gla = t->block->gla + (t->eip - t->block->eip);
     uint32_t limit = t->block->cs_limit;
@@ -111,13 +138,13 @@ static bool next_insn(struct translation *t, const uint8_t *page_bytes, unsigned
     }
     if (room > INSN_MAX_BYTES)
         room = INSN_MAX_BYTES;
-    *status = decode(t, page_bytes + (gla & ~PAGE_MASK), room, out);
+    *status = decode(t, t->page_bytes + (gla & ~PAGE_MASK), room, out);
     /* a 16th byte can only be found out to be one once 15 have been fetched */
     if ((*status == INSN_PARTIAL || *status == INSN_TOO_LONG) && room < INSN_MAX_BYTES) {
         uint8_t bytes[INSN_MAX_BYTES];
         if (index != 0)
             return false;
-        memcpy(bytes, page_bytes + (gla & ~PAGE_MASK), room);
+        memcpy(bytes, t->page_bytes + (gla & ~PAGE_MASK), room);
         if (!fetch_second_page(t, gla, bytes, room))
             return false;
         *status = decode(t, bytes, INSN_MAX_BYTES, out);
@@ -143,7 +170,7 @@ static bool page_left(const struct translation *t) {
 }
 
 /* Emits instructions until the block ends. False: fault pending, nothing to run. */
-static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned max_insns) {
+static bool emit_body(struct translation *t, unsigned max_insns) {
     struct bt *bt = t->bt;
     unsigned n = 0;
 
@@ -152,7 +179,8 @@ static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned
         struct insn *i = &bt->insns[n];
 
         if (n == max_insns || page_left(t) || t->block->page2 || t->eip - t->block->eip > 240 ||
-            !next_insn(t, page_bytes, n, i, &status)) {
+            t->exit_count > BLOCK_EXITS - 3 || t->call_count == BLOCK_CALLS ||
+            !next_insn(t, n, i, &status)) {
             if (n == 0)
                 return false;
             break;
@@ -172,11 +200,12 @@ static bool emit_body(struct translation *t, const uint8_t *page_bytes, unsigned
     }
     if (!t->ended) {
         translation_mark(t, t->eip, FIX_NONE);
+        esp_settle(t);
         if (t->poll_in)
             exit_poll(t);
         exit_direct(t, t->eip, emit_jmp(&t->e));
     }
-    t->block->length = (uint16_t)(t->eip - t->block->eip);
+    t->block->length = (uint8_t)(t->eip - t->block->eip);
     bt->stats.guest_insns += n;
     return true;
 }
@@ -186,15 +215,24 @@ static void finish(struct translation *t) {
     struct block *b = t->block;
     uint32_t size;
 
+    t->lags = false; /* a checked operand's instruction never does */
     exit_emit_stubs(t);
     operand_emit_slow_paths(t);
     size = (uint32_t)(t->e.p - t->e.start);
     b->host_size = size;
     b->side = b->host + ((size + 3) & ~3u);
     b->side_count = (uint16_t)t->side_count;
+    b->exit_count = (uint8_t)t->exit_count;
     if (t->e.overflow)
         return;
     memcpy(bt_rw(bt, b->side), bt->sides, t->side_count * sizeof(struct side_entry));
+    memcpy(block_exits(bt, b), t->exit_table, t->exit_count * sizeof(struct block_exit));
+}
+
+/* Code at CPL 3 in direct form has run for a while and will go on: there longer blocks, some of
+ * whose instructions are translated twice, are worth their price. */
+static bool extends(uint32_t key) {
+    return key_user(key) && (key & KEY_DIRECT) && (key & KEY_FLAT(SEG_CS)) && !(key & KEY_SINGLE);
 }
 
 /* The arrays of a translation are filled as far as their counts say; clearing all of it for a block
@@ -206,8 +244,9 @@ static void start(struct translation *t, struct bt *bt, struct vcpu *v, struct b
     t->block = b;
     t->key = b->key;
     t->eip = b->eip;
+    t->extends = extends(b->key);
     t->e.start = t->e.p = bt_rw(bt, b->host);
-    t->e.end = t->e.start + BLOCK_MAX_HOST_BYTES;
+    t->e.end = t->e.start + BLOCK_MAX_HOST_BYTES - BLOCK_MAX_TABLES;
 }
 
 struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint32_t key) {
@@ -226,14 +265,15 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint
                             .page = page,
                             .host = bt->head};
         start(&t, bt, v, b);
-        if (!emit_body(&t, bytes, max_insns)) {
+        t.page_bytes = bytes;
+        if (!emit_body(&t, max_insns)) {
             b->page = 0;
             return NULL;
         }
         finish(&t);
         if (!t.e.overflow) {
-            uint32_t end = b->side + b->side_count * (uint32_t)sizeof(struct side_entry);
-            tcache_commit(bt, b, end - b->host);
+            const struct block_exit *end = block_exits(bt, b) + b->exit_count;
+            tcache_commit(bt, b, (uint32_t)((const uint8_t *)end - t.e.start));
             block_insert(bt, b);
             if (LOG_ON(LOG_IN_ASM | LOG_GUEST_ERRORS))
                 host_log_guest_code(v, gla, bytes + (gla & ~PAGE_MASK), b->length,

@@ -40,7 +40,13 @@ struct pending_exit {
     uint8_t *branch;
 };
 
-enum { SLOW_PATHS = BLOCK_MAX_INSNS * 3 };
+/* An indirect CALL, whose jump is emitted behind the block. */
+struct pending_call {
+    uint32_t eip;
+    uint8_t *branch;
+};
+
+enum { SLOW_PATHS = BLOCK_MAX_INSNS * 3, BLOCK_CALLS = 8 };
 
 struct translation {
     struct bt *bt;
@@ -48,17 +54,23 @@ struct translation {
     struct block *block;
     struct emit e;
     uint32_t key;
-    uint32_t eip;      /* of the instruction at hand */
-    uint32_t next_eip; /* of the one behind it */
-    bool ended;        /* the last instruction left the block by itself */
-    bool incomplete;   /* a write at hand does not complete its instruction */
-    bool hinted;       /* the instruction is known to need the VMM's checks (hints.c) */
-    bool checked;      /* this instruction's operands take the checked form */
-    unsigned poll_in;  /* emit an interrupt poll before the insn-after-next; counts down */
-    unsigned side_count, slow_count, exit_count;
+    const uint8_t *page_bytes; /* the page the block starts on */
+    uint32_t eip;              /* of the instruction at hand */
+    uint32_t next_eip;         /* of the one behind it */
+    bool ended;                /* the last instruction left the block by itself */
+    bool incomplete;           /* a write at hand does not complete its instruction */
+    bool hinted;               /* the instruction is known to need the VMM's checks (hints.c) */
+    bool checked;              /* this instruction's operands take the checked form */
+    bool extends;              /* the block goes on behind branches not taken and behind calls */
+    bool lags;                 /* the instruction can do with ESP lagging behind (esp.c) */
+    int32_t esp_delta;         /* guest ESP less R12 */
+    unsigned poll_in;          /* emit an interrupt poll before the insn-after-next; counts down */
+    unsigned side_count, slow_count, exit_count, call_count;
     /* nothing behind this is cleared when a translation begins */
     struct slow_path slow[SLOW_PATHS];
     struct pending_exit exits[BLOCK_EXITS];
+    struct pending_call calls[BLOCK_CALLS];
+    struct block_exit exit_table[BLOCK_EXITS];
 };
 
 static inline bool translation_single(const struct translation *t) {
@@ -68,15 +80,30 @@ static inline bool translation_single(const struct translation *t) {
 /* From here on host code belongs to guest EIP `eip`. */
 void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix);
 
+/* Are the arithmetic flags overwritten from `eip` on before anything can see them? */
+bool translation_flags_dead(const struct translation *t, uint32_t eip);
+
+/* -- esp.c: ESP that lags behind
+ * ------------------------------------------------------------------------- */
+
+/* Makes R12 guest ESP again. */
+void esp_settle(struct translation *t);
+/* Can i be translated while R12 is not guest ESP? */
+bool esp_may_lag(const struct translation *t, const struct insn *i);
+/* ADD or SUB of ESP whose flags no one sees: true, nothing is left to do. */
+bool esp_fold(struct translation *t, const struct insn *i);
+
 /* -- operand.c: memory operands in both forms
  * ------------------------------------------------------ */
 
 /* The effective address of i's memory operand. */
-struct ea ea_of(const struct insn *i);
+struct ea ea_of(const struct translation *t, const struct insn *i);
 /* [reg + disp] with the stack's or another address size. */
-struct ea ea_reg(int host_reg, int32_t disp, unsigned adsize);
+struct ea ea_reg(const struct translation *t, int host_reg, int32_t disp, unsigned adsize);
 /* Puts the effective address (offset in the segment) in a host register. */
 void ea_emit(struct translation *t, const struct ea *a, int dst);
+/* Is i's memory operand in a segment that needs no check at run time? */
+bool operand_needs_no_thunk(const struct translation *t, const struct insn *i);
 /* An access of `size` bytes (MMU_R, MMU_W or both) at `a` in segment seg. */
 void operand_access(struct translation *t, const struct insn *i, const struct ea *a, unsigned seg,
                     unsigned size, unsigned access, operand_use use, unsigned aux);
@@ -109,6 +136,8 @@ void exit_indirect(struct translation *t);
 void exit_call_direct(struct translation *t, uint32_t target);
 void exit_call_indirect(struct translation *t);
 void exit_return(struct translation *t);
+/* The jump through the jump cache to the guest EIP in R8. */
+void exit_emit_jump_cache(struct bt *bt, struct emit *e);
 /* Interrupt poll before the instruction at t->eip. */
 void exit_poll(struct translation *t);
 /* Block entry: leaves unless the page that the block's one crossing instruction ends on is still
