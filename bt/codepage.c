@@ -104,12 +104,12 @@ void codepage_add_block(struct bt *bt, struct block *b) {
 
     b->next_in_page = p->blocks;
     p->blocks = n;
-    mmu_protect_code(bt->vm, (gpa_t)p->ppage << PAGE_SHIFT);
+    mmu_protect_code(bt->vm, (gpa_t)p->ppage << PAGE_SHIFT, p->vpage << PAGE_SHIFT);
     if (b->page2) {
         struct code_page *p2 = &bt->pages[b->page2];
         b->next_in_page2 = p2->crossers;
         p2->crossers = n;
-        mmu_protect_code(bt->vm, (gpa_t)p2->ppage << PAGE_SHIFT);
+        mmu_protect_code(bt->vm, (gpa_t)p2->ppage << PAGE_SHIFT, p2->vpage << PAGE_SHIFT);
     }
 }
 

@@ -7,20 +7,25 @@
 
 #include "host/host.h"
 
-void emit_u8(struct emit *e, unsigned b) {
-    if (e->p < e->end)
-        *e->p++ = (uint8_t)b;
-    else
-        e->overflow = true;
+/* Where an emitter may write up to EMIT_ROOM bytes, or NULL: there is no room. It stores where it
+ * ended in e->p itself. */
+static uint8_t *begin(struct emit *e) {
+    if (__builtin_expect(e->end - e->p >= EMIT_ROOM, 1))
+        return e->p;
+    e->overflow = true;
+    return NULL;
+}
+
+static uint8_t *put32(uint8_t *p, uint32_t v) {
+    memcpy(p, &v, sizeof v);
+    return p + sizeof v;
 }
 
 void emit_u32(struct emit *e, uint32_t v) {
-    if (e->end - e->p >= 4) {
-        memcpy(e->p, &v, 4);
-        e->p += 4;
-    } else {
-        e->overflow = true;
-    }
+    uint8_t *p = begin(e);
+
+    if (p)
+        e->p = put32(p, v);
 }
 
 void emit_u64(struct emit *e, uint64_t v) {
@@ -28,41 +33,45 @@ void emit_u64(struct emit *e, uint64_t v) {
     emit_u32(e, (uint32_t)(v >> 32));
 }
 
-static void emit_prefixes(struct emit *e, unsigned flags) {
+static uint8_t *put_prefixes(uint8_t *p, unsigned flags) {
+    if (__builtin_expect(!(flags & (OP_LOCK | OP_16 | OP_F2 | OP_F3)), 1))
+        return p;
     if (flags & OP_LOCK)
-        emit_u8(e, 0xf0);
+        *p++ = 0xf0;
     if (flags & OP_16)
-        emit_u8(e, 0x66);
+        *p++ = 0x66;
     if (flags & OP_F2)
-        emit_u8(e, 0xf2);
+        *p++ = 0xf2;
     if (flags & OP_F3)
-        emit_u8(e, 0xf3);
+        *p++ = 0xf3;
+    return p;
 }
 
-static void emit_opcode(struct emit *e, unsigned opcode) {
+static uint8_t *put_opcode(uint8_t *p, unsigned opcode) {
     if (opcode > 0xffff)
-        emit_u8(e, opcode >> 16);
+        *p++ = (uint8_t)(opcode >> 16);
     if (opcode > 0xff)
-        emit_u8(e, opcode >> 8 & 0xff);
-    emit_u8(e, opcode & 0xff);
+        *p++ = (uint8_t)(opcode >> 8);
+    *p++ = (uint8_t)opcode;
+    return p;
 }
 
-static void emit_rex(struct emit *e, bool w, bool r, bool x, bool b, bool force) {
-    unsigned rex = 0x40u | (unsigned)w << 3 | (unsigned)r << 2 | (unsigned)x << 1 | (unsigned)b;
-    if (rex != 0x40 || force)
-        emit_u8(e, rex);
+/* rex: its W, R, X and B bits. */
+static uint8_t *put_rex(uint8_t *p, unsigned rex, bool force) {
+    if (rex || force)
+        *p++ = (uint8_t)(0x40 | rex);
+    return p;
 }
 
-void emit_modrm_mem(struct emit *e, int reg, const struct mop *m) {
+static uint8_t *put_modrm_mem(uint8_t *p, int reg, const struct mop *m) {
     unsigned r = ((unsigned)reg & 7) << 3;
+    unsigned index = m->index == REG_NONE ? 4 : (unsigned)m->index & 7;
 
     if (m->base == REG_NONE) {
         /* No base: the SIB form with disp32; ModRM.rm = 5 would be RIP-relative here. */
-        unsigned index = m->index == REG_NONE ? 4 : (unsigned)m->index & 7;
-        emit_u8(e, r | 4);
-        emit_u8(e, (unsigned)m->scale << 6 | index << 3 | 5);
-        emit_u32(e, (uint32_t)m->disp);
-        return;
+        *p++ = (uint8_t)(r | 4);
+        *p++ = (uint8_t)((unsigned)m->scale << 6 | index << 3 | 5);
+        return put32(p, (uint32_t)m->disp);
     }
     unsigned base = (unsigned)m->base & 7;
     unsigned mod = 2;
@@ -71,36 +80,69 @@ void emit_modrm_mem(struct emit *e, int reg, const struct mop *m) {
     else if (m->disp >= -128 && m->disp <= 127)
         mod = 1;
     if (m->index == REG_NONE && base != 4) {
-        emit_u8(e, mod << 6 | r | base);
+        *p++ = (uint8_t)(mod << 6 | r | base);
     } else {
-        unsigned index = m->index == REG_NONE ? 4 : (unsigned)m->index & 7;
-        emit_u8(e, mod << 6 | r | 4);
-        emit_u8(e, (unsigned)m->scale << 6 | index << 3 | base);
+        *p++ = (uint8_t)(mod << 6 | r | 4);
+        *p++ = (uint8_t)((unsigned)m->scale << 6 | index << 3 | base);
     }
     if (mod == 1)
-        emit_u8(e, (unsigned)m->disp & 0xff);
+        *p++ = (uint8_t)m->disp;
     else if (mod == 2)
-        emit_u32(e, (uint32_t)m->disp);
+        p = put32(p, (uint32_t)m->disp);
+    return p;
+}
+
+void emit_modrm_mem(struct emit *e, int reg, const struct mop *m) {
+    uint8_t *p = begin(e);
+
+    if (p)
+        e->p = put_modrm_mem(p, reg, m);
+}
+
+/* A register number's bit for REX; absent registers have none. */
+static unsigned high(int reg) {
+    return reg >= 8;
 }
 
 void emit_op_mem(struct emit *e, unsigned flags, unsigned opcode, int reg, const struct mop *m) {
+    uint8_t *p = begin(e);
+
+    if (!p)
+        return;
     if (m->gs)
-        emit_u8(e, 0x65);
+        *p++ = 0x65;
     if (m->a32)
-        emit_u8(e, 0x67);
-    emit_prefixes(e, flags);
+        *p++ = 0x67;
+    p = put_prefixes(p, flags);
     bool byte_rex = (flags & OP_B8) && reg >= 4 && reg < 8;
-    emit_rex(e, flags & OP_W, reg >= 8, m->index >= 8, m->base >= 8, byte_rex);
-    emit_opcode(e, opcode);
-    emit_modrm_mem(e, reg, m);
+    unsigned w = flags & OP_W ? 8 : 0;
+    p = put_rex(p, w | high(reg) << 2 | high(m->index) << 1 | high(m->base), byte_rex);
+    p = put_opcode(p, opcode);
+    e->p = put_modrm_mem(p, reg, m);
 }
 
 void emit_op_reg(struct emit *e, unsigned flags, unsigned opcode, int reg, int rm) {
-    emit_prefixes(e, flags);
+    uint8_t *p = begin(e);
+
+    if (!p)
+        return;
+    p = put_prefixes(p, flags);
     bool byte_rex = (flags & OP_B8) && ((reg >= 4 && reg < 8) || (rm >= 4 && rm < 8));
-    emit_rex(e, flags & OP_W, reg >= 8, false, rm >= 8, byte_rex);
-    emit_opcode(e, opcode);
-    emit_u8(e, 0xc0u | ((unsigned)reg & 7) << 3 | ((unsigned)rm & 7));
+    p = put_rex(p, (flags & OP_W ? 8 : 0) | high(reg) << 2 | high(rm), byte_rex);
+    p = put_opcode(p, opcode);
+    *p++ = (uint8_t)(0xc0u | ((unsigned)reg & 7) << 3 | ((unsigned)rm & 7));
+    e->p = p;
+}
+
+/* REX.B where the register needs it, then the one-byte opcode with the register in it. */
+static void emit_rex_op(struct emit *e, unsigned rex, unsigned opcode, int reg) {
+    uint8_t *p = begin(e);
+
+    if (!p)
+        return;
+    p = put_rex(p, rex | high(reg), false);
+    *p++ = (uint8_t)(opcode | ((unsigned)reg & 7));
+    e->p = p;
 }
 
 void emit_mov_rr(struct emit *e, int dst, int src) {
@@ -112,8 +154,7 @@ void emit_mov64_rr(struct emit *e, int dst, int src) {
 }
 
 void emit_mov_ri(struct emit *e, int dst, uint32_t imm) {
-    emit_rex(e, false, false, false, dst >= 8, false);
-    emit_u8(e, 0xb8u | ((unsigned)dst & 7));
+    emit_rex_op(e, 0, 0xb8, dst);
     emit_u32(e, imm);
 }
 
@@ -122,8 +163,7 @@ void emit_mov64_ri(struct emit *e, int dst, uint64_t imm) {
         emit_mov_ri(e, dst, (uint32_t)imm);
         return;
     }
-    emit_rex(e, true, false, false, dst >= 8, false);
-    emit_u8(e, 0xb8u | ((unsigned)dst & 7));
+    emit_rex_op(e, 8, 0xb8, dst);
     emit_u64(e, imm);
 }
 
@@ -160,19 +200,18 @@ void emit_lea64(struct emit *e, int dst, struct mop m) {
 }
 
 void emit_push(struct emit *e, int reg) {
-    emit_rex(e, false, false, false, reg >= 8, false);
-    emit_u8(e, 0x50u | ((unsigned)reg & 7));
+    emit_rex_op(e, 0, 0x50, reg);
 }
 
 void emit_pop(struct emit *e, int reg) {
-    emit_rex(e, false, false, false, reg >= 8, false);
-    emit_u8(e, 0x58u | ((unsigned)reg & 7));
+    emit_rex_op(e, 0, 0x58, reg);
 }
 
+/* A displacement to be set later. */
 static uint8_t *emit_disp32(struct emit *e) {
     uint8_t *at = e->p;
     emit_u32(e, 0);
-    return at;
+    return e->overflow ? e->start : at;
 }
 
 uint8_t *emit_jmp(struct emit *e) {
@@ -195,7 +234,7 @@ uint8_t *emit_short(struct emit *e, unsigned opcode) {
     emit_u8(e, opcode);
     uint8_t *at = e->p;
     emit_u8(e, 0);
-    return at;
+    return e->overflow ? e->start : at;
 }
 
 void emit_jmp_reg(struct emit *e, int reg) {

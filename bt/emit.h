@@ -1,7 +1,8 @@
 /*
  * Emitters: bytes and x86-64 instructions into a buffer (Intel SDM vol. 2 chapter 2). The buffer
- * never overruns: past its end bytes are dropped and emit_overflow() says so; the translator then
- * gives the block up and starts over with fewer instructions.
+ * never overruns: where less than EMIT_ROOM bytes are left they drop what they would write and set
+ * `overflow`; the translator then gives the block up and starts over with fewer instructions. So a
+ * displacement that an emitter returns lies in the buffer even when nothing stands there.
  */
 #ifndef BT_EMIT_H
 #define BT_EMIT_H
@@ -10,6 +11,8 @@
 #include <stdint.h>
 
 #include "bt/regs.h"
+
+enum { EMIT_ROOM = 16 };
 
 struct emit {
     uint8_t *start, *p, *end;
@@ -31,7 +34,12 @@ static inline struct mop mop_base(int base, int32_t disp) {
 /* A field of struct vcpu. */
 #define MOP_VCPU(field) mop_base(REG_VCPU, (int32_t)offsetof(struct vcpu, field))
 
-void emit_u8(struct emit *e, unsigned b);
+static inline void emit_u8(struct emit *e, unsigned b) {
+    if (__builtin_expect(e->end - e->p >= EMIT_ROOM, 1))
+        *e->p++ = (uint8_t)b;
+    else
+        e->overflow = true;
+}
 void emit_u32(struct emit *e, uint32_t v);
 void emit_u64(struct emit *e, uint64_t v);
 

@@ -17,6 +17,9 @@
 /* With fewer mappings than this, windows would evict each other all the time. */
 #define BUDGET_MIN 256u
 
+/* Pages of kernel text that are write-protected together: an aligned group. */
+#define PROTECT_GROUP 16u
+
 /* A window that has lost this share of its pages at a CR3 load belongs to a dead address space. */
 #define SUCCESSOR_PAGES 8u
 #define SUCCESSOR_SHARE 4u /* at most 1/4 is left */
@@ -154,7 +157,24 @@ void mmu_enter_user(struct vcpu *v) {
         revalidate_pages(v, m->current, m->stale_page, n);
 }
 
-void mmu_protect_code(struct vm *vm, gpa_t gpa) {
+/* The pages to protect for the one at `page`: kernel text that runs where a large page maps it is
+ * protected in groups, because more of it will run and hardly any is written. */
+static uint32_t protect_group(const struct shadow *s, const struct window *w, uint32_t page,
+                              bool text, uint32_t *n) {
+    const uint32_t wanted = SE_D | SE_LARGE;
+    uint32_t first = page, end = page + 1;
+
+    if (text && !w->user) {
+        while (first % PROTECT_GROUP && (shadow_entry(s, w, first - 1) & wanted) == wanted)
+            first--;
+        while (end % PROTECT_GROUP && (shadow_entry(s, w, end) & wanted) == wanted)
+            end++;
+    }
+    *n = end - first;
+    return first;
+}
+
+void mmu_protect_code(struct vm *vm, gpa_t gpa, gla_t gla) {
     struct mmu *m = vm->mmu;
     if (gpa >= vm->mem.span)
         return;
@@ -175,8 +195,11 @@ void mmu_protect_code(struct vm *vm, gpa_t gpa) {
         if (shadow_entry(s, w, page) & SE_D) {
             if (!window_make_room(m, w, page, 2))
                 window_drop_everything(m);
-            else if (m->stats.dropped_pages == dropped)
-                window_write_protect(m, w, page, 1);
+            else if (m->stats.dropped_pages == dropped) {
+                uint32_t count;
+                page = protect_group(s, w, page, page == gla >> PAGE_SHIFT, &count);
+                window_write_protect(m, w, page, count);
+            }
         }
         n = m->stats.dropped_pages == dropped ? shadow_next(s, n) : shadow_first(s, frame);
     }

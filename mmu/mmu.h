@@ -105,8 +105,9 @@ void mmu_invlpg(struct vcpu *v, gla_t gla);
 void mmu_enter_user(struct vcpu *v);
 /* Loads v->pdpte from CR3 (PAE). False: a reserved bit is set, #GP(0) pending. */
 bool mmu_load_pdpte(struct vcpu *v, uint32_t cr3);
-/* The frame at gpa now holds translated code: all caches must forget that it is writable. */
-void mmu_protect_code(struct vm *vm, gpa_t gpa);
+/* The frame at gpa now holds translated code, which runs at linear address gla: all caches must
+ * forget that it is writable. */
+void mmu_protect_code(struct vm *vm, gpa_t gpa, gla_t gla);
 /* Some frames' kind (memmap_set_kind) changed: everything cached is dropped. */
 void mmu_memory_changed(struct vm *vm);
 

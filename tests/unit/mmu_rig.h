@@ -19,6 +19,8 @@
 #include "vmm/vm.h"
 
 #define RIG_RAM (16u << 20)
+/* Where code runs that a test does not look at through a window: not mapped. */
+#define ELSEWHERE 0xf0000000u
 
 static struct rig {
     struct vm vm;

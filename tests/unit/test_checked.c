@@ -113,7 +113,7 @@ static void large_device_operands_come_in_chunks(void **state) {
 static void write_to_code_is_reported(void **state) {
     (void)state;
     start();
-    mmu_protect_code(&rig.vm, FRAME);
+    mmu_protect_code(&rig.vm, FRAME, ELSEWHERE);
     uint8_t *p = mmu_prepare(rig.v, PAGE + 0x10, 4, MMU_R | MMU_W);
     assert_ptr_not_equal(p, ram(FRAME + 0x10));
     assert_int_equal(rig.code_writes, 0);
@@ -122,7 +122,7 @@ static void write_to_code_is_reported(void **state) {
     assert_int_equal(rig.code_gpa, FRAME + 0x10);
     assert_memory_equal(ram(FRAME + 0x10), "code", 4);
     assert_ptr_equal(mmu_prepare(rig.v, PAGE + 0x10, 4, MMU_W), ram(FRAME + 0x10));
-    mmu_protect_code(&rig.vm, FRAME2);
+    mmu_protect_code(&rig.vm, FRAME2, ELSEWHERE);
     mmu_prepare(rig.v, PAGE + 0xffe, 4, MMU_W);
     assert_true(mmu_commit(rig.v));
     assert_int_equal(rig.code_gpa, FRAME2);
@@ -132,7 +132,7 @@ static void write_to_code_is_reported(void **state) {
 static void page_table_on_a_code_frame(void **state) {
     (void)state;
     start();
-    mmu_protect_code(&rig.vm, TABLE);
+    mmu_protect_code(&rig.vm, TABLE, ELSEWHERE);
     assert_true(mmu_probe(rig.v, PAGE, 1, MMU_R));
     assert_true(rig.v->code_written); /* setting A changed bytes that had been translated */
 }
@@ -157,7 +157,7 @@ static void page_pointer(void **state) {
     (void)state;
     start();
     assert_ptr_equal(mmu_page_ptr(rig.v, PAGE + 7, MMU_W), ram(FRAME + 7));
-    mmu_protect_code(&rig.vm, FRAME);
+    mmu_protect_code(&rig.vm, FRAME, ELSEWHERE);
     assert_null(mmu_page_ptr(rig.v, PAGE + 7, MMU_W));
     assert_false(rig.v->exc.pending);
     assert_ptr_equal(mmu_page_ptr(rig.v, PAGE + 7, MMU_R), ram(FRAME + 7));

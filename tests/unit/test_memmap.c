@@ -66,7 +66,7 @@ static void dma_kills_translations(void **state) {
     (void)state;
     uint8_t data[0x3000] = {1};
     rig_start(0);
-    mmu_protect_code(&rig.vm, 0x6000);
+    mmu_protect_code(&rig.vm, 0x6000, ELSEWHERE);
     memmap_write(mem(), 0x5800, data, 0x1000);
     assert_int_equal(rig.code_writes, 1);
     assert_int_equal(rig.code_gpa, 0x6000);
@@ -82,7 +82,7 @@ static void kind_changes_reach_the_caches(void **state) {
     rig_start(1000);
     assert_int_equal(mmu_window_fault(rig.v, 0xc8000, true, &gpa), MMU_FAULT_RETRY);
     assert_true(mmu_read32(rig.v, 0xc8000, &value, false));
-    mmu_protect_code(&rig.vm, 0xc9000);
+    mmu_protect_code(&rig.vm, 0xc9000, ELSEWHERE);
     memmap_set_kind(mem(), 0xc8000, 0x2000, MEM_MMIO);
     assert_int_equal(rig.code_writes, 1);
     assert_int_equal(mmu_window_fault(rig.v, 0xc8000, false, &gpa), MMU_FAULT_CHECKED);

@@ -394,7 +394,7 @@ static void step(void) {
         model_forget(!(v->cr4 & CR4_PGE));
         expect_tables_unchanged();
     } else if (what < 90) {
-        mmu_protect_code(&rig.vm, DATA_GPA(rig_random(DATA_FRAMES)));
+        mmu_protect_code(&rig.vm, DATA_GPA(rig_random(DATA_FRAMES)), ELSEWHERE);
         expect_tables_unchanged();
     } else if (what < 93) {
         mmu_prefill(v, gla);

@@ -62,7 +62,7 @@ static void code_and_rom_are_not_writable(void **state) {
     start(PTE_P | PTE_RW | PTE_US | PTE_D);
     access_as(MMU_W);
     access_as(MMU_W | MMU_USER);
-    mmu_protect_code(&rig.vm, FRAME);
+    mmu_protect_code(&rig.vm, FRAME, ELSEWHERE);
     assert_true(readable(false) && readable(true));
     assert_false(writable(false) || writable(true));
     access_as(MMU_W);

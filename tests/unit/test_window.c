@@ -95,13 +95,39 @@ static void large_page_is_one_mapping(void **state) {
     assert_int_equal(host_stub.window_calls, 1);
     assert_int_equal(kernel_shows(KERNEL + 0x3ff000), 0x007ff003);
     assert_int_equal(rig_get32(DIR + (KERNEL >> 22) * 4) & (PTE_A | PTE_D), PTE_A | PTE_D);
-    mmu_protect_code(&rig.vm, 0x00410000);
+    mmu_protect_code(&rig.vm, 0x00410000, ELSEWHERE);
     assert_int_equal(kernel_shows(KERNEL + 0x10000), 0x00410001);
     assert_int_equal(kernel_shows(KERNEL + 0x11000), 0x00411003);
     assert_int_equal(fault(KERNEL + 0x10000, true), MMU_FAULT_CODE_WRITE);
     bt_code_written(&rig.vm, 0x00410000, 4);
     touch(KERNEL + 0x10000, true);
     assert_int_equal(kernel_shows(KERNEL + 0x10000), 0x00410003);
+}
+
+/* Kernel text in a large page is protected sixteen pages at a time, code that runs elsewhere not.
+ */
+static void kernel_text_is_protected_in_groups(void **state) {
+    (void)state;
+    start();
+    rig_put32(DIR + (KERNEL >> 22) * 4, 0x00400000 | RW | PTE_PS | PTE_G);
+    touch(KERNEL, true);
+    mmu_protect_code(&rig.vm, 0x00427000, KERNEL + 0x27000);
+    assert_int_equal(kernel_shows(KERNEL + 0x1f000), 0x0041f003);
+    assert_int_equal(kernel_shows(KERNEL + 0x20000), 0x00420001);
+    assert_int_equal(kernel_shows(KERNEL + 0x2f000), 0x0042f001);
+    assert_int_equal(kernel_shows(KERNEL + 0x30000), 0x00430003);
+    unsigned calls = host_stub.window_calls;
+    mmu_protect_code(&rig.vm, 0x00428000, KERNEL + 0x28000);
+    assert_int_equal(host_stub.window_calls, calls);
+    mmu_protect_code(&rig.vm, 0x00431000, ELSEWHERE);
+    assert_int_equal(kernel_shows(KERNEL + 0x30000), 0x00430003);
+    assert_int_equal(kernel_shows(KERNEL + 0x31000), 0x00431001);
+    /* a write to a neighbour makes writable what holds no code */
+    touch(KERNEL + 0x21000, true);
+    assert_int_equal(kernel_shows(KERNEL + 0x21000), 0x00421003);
+    assert_int_equal(kernel_shows(KERNEL + 0x27000), 0x00427001);
+    assert_int_equal(kernel_shows(KERNEL + 0x28000), 0x00428001);
+    assert_int_equal(fault(KERNEL + 0x28000, true), MMU_FAULT_CODE_WRITE);
 }
 
 static void clean_large_page_is_read_only(void **state) {
@@ -370,7 +396,7 @@ static void budget_holds_when_code_splits_mappings(void **state) {
         touch(KERNEL + (d << 22), true);
     }
     for (unsigned i = 0; i < 1024; i += 2) {
-        mmu_protect_code(&rig.vm, 0x00400000 + i * PAGE_SIZE);
+        mmu_protect_code(&rig.vm, 0x00400000 + i * PAGE_SIZE, ELSEWHERE);
         assert_in_range(host_mappings(), 0, mmu()->budget);
         for (unsigned d = 0; d < 8; d++) {
             assert_int_equal(kernel_shows(KERNEL + (d << 22) + i * PAGE_SIZE) & HOST_STUB_WRITABLE,
@@ -486,7 +512,7 @@ static void a_host_that_refuses_everything(void **state) {
     host_stub.window_refuse = 0;
     touch(KERNEL, true);
     host_stub.window_refuse = 1;
-    mmu_protect_code(&rig.vm, 0x00400000);
+    mmu_protect_code(&rig.vm, 0x00400000, ELSEWHERE);
     assert_int_equal(kernel_shows(KERNEL), 0);
 }
 
@@ -502,6 +528,7 @@ int main(void) {
         cmocka_unit_test(table_outside_memory),
         cmocka_unit_test(without_paging_ram_comes_in_large_runs),
         cmocka_unit_test(large_page_is_one_mapping),
+        cmocka_unit_test(kernel_text_is_protected_in_groups),
         cmocka_unit_test(clean_large_page_is_read_only),
         cmocka_unit_test(neighbours_in_use_come_along),
         cmocka_unit_test(neighbours_keep_a_and_d_exact),
