@@ -72,6 +72,12 @@ const char *bt_callout_name(unsigned i) {
     return i < sizeof callouts / sizeof callouts[0] ? callouts[i].name : NULL;
 }
 
+bool bt_callout_does_io(unsigned i) {
+    callout_fn fn = callouts[i].fn;
+
+    return fn == callout_in || fn == callout_out || fn == callout_ins || fn == callout_outs;
+}
+
 uint64_t bt_callout_address(unsigned i) {
     return (uint64_t)(uintptr_t)callouts[i].fn;
 }

@@ -61,6 +61,8 @@ const struct bt_stats *bt_stats(const struct vm *vm);
 const char *bt_row(const struct vm *vm, unsigned i, bool *seen);
 /* Name of callout i for callout_count, NULL past the last. */
 const char *bt_callout_name(unsigned i);
+/* Whether it is an access to an I/O port. */
+bool bt_callout_does_io(unsigned i);
 
 /* -- for traces and the panic report (bt/inspect.c); async-signal-safe --------------------------
  */
@@ -72,6 +74,22 @@ uint64_t bt_callout_address(unsigned i);
 const char *bt_thunk_name(const struct vm *vm, uint64_t host, uint32_t *into);
 /* The linear address of the guest instruction that the host code at this address does. */
 bool bt_guest_place(const struct vm *vm, uint64_t host, gla_t *gla);
+/* For a profiler: whose code a host code address is, and what the guest is at. */
+enum bt_work {
+    BT_TRANSLATED, /* a translation */
+    BT_CALLED,     /* VMM code that a translation has called */
+    BT_LEAVING,    /* what enters and leaves translations */
+    BT_RUN_LOOP,   /* other VMM code */
+};
+struct bt_place {
+    gla_t gla;         /* of the instruction at work, or that is to run next */
+    uint32_t esp, ebp; /* the guest's */
+    uint8_t cpl;
+    bool real; /* real or virtual-8086 mode */
+};
+/* regs: the registers of the vCPU's thread as they were interrupted between bt_run's begin and end,
+ * a host exception handler's excluded. */
+enum bt_work bt_locate(const struct vm *vm, const struct host_regs *regs, struct bt_place *place);
 /* Linear addresses of the blocks dispatched last, newest first; returns how many. Blocks that
  * others chain to are not seen. */
 unsigned bt_recent(const struct vm *vm, gla_t *out, unsigned max);

@@ -7,6 +7,7 @@
 #include "bt/key.h"
 #include "bt/regs.h"
 #include "mmu/mmu.h"
+#include "vmm/activity.h"
 #include "vmm/fpu_error.h"
 
 /* Writes to one code frame that are answered by dropping its translations, before the writing
@@ -54,6 +55,7 @@ static bool code_write(struct bt *bt, struct vcpu *v, const struct recovered *at
                        gpa_t gpa) {
     uint32_t frame = (uint32_t)(gpa >> PAGE_SHIFT);
 
+    v->activity = ACTIVITY_CODE_WRITE;
     bt->stats.smc_writes++;
     if (block_on_frame(bt, at->block, frame) ||
         bt->frame_writes[frame] >= CODE_WRITES_BEFORE_CHECKED)
@@ -68,6 +70,7 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
                          bool write) {
     gpa_t gpa = 0;
 
+    v->activity = ACTIVITY_FILL;
     if (offset < 0 || offset > UINT32_MAX) {
         /* over the window's edge: an access that wraps at 4 GiB */
         make_checked(bt, at, offset, "over the window's edge");
@@ -77,6 +80,7 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
     case MMU_FAULT_RETRY:
         return true;
     case MMU_FAULT_GUEST:
+        v->activity = ACTIVITY_GUEST_FAULT;
         return false;
     case MMU_FAULT_CODE_WRITE:
         if (code_write(bt, v, at, (gla_t)offset, gpa))

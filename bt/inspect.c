@@ -4,6 +4,7 @@
  */
 #include "bt/bt_priv.h"
 #include "bt/key.h"
+#include "bt/regs.h"
 
 static const struct {
     size_t field; /* of struct bt: its TC offset */
@@ -43,22 +44,68 @@ const char *bt_thunk_name(const struct vm *vm, uint64_t host, uint32_t *into) {
     return name;
 }
 
-bool bt_guest_place(const struct vm *vm, uint64_t host, gla_t *gla) {
+/* The block whose code this is, and the linear address of its instruction there; NULL: none. */
+static const struct block *block_of(const struct vm *vm, uint64_t host, gla_t *gla) {
     struct recovered at;
     const struct block *b;
     uint32_t offset;
 
     if (!tc_offset(vm->bt, host, &offset))
-        return false;
+        return NULL;
     if (recover_at(vm->bt, offset, &at)) {
         *gla = at.block->gla + (at.eip - at.block->eip);
-        return true;
+        return at.block;
     }
     /* what a block checks before its first instruction */
     b = block_at(vm->bt, offset);
     if (b)
         *gla = b->gla;
-    return b != NULL;
+    return b;
+}
+
+bool bt_guest_place(const struct vm *vm, uint64_t host, gla_t *gla) {
+    return block_of(vm, host, gla) != NULL;
+}
+
+static bool place_of(const struct vm *vm, uint64_t host, struct bt_place *place) {
+    const struct block *b = block_of(vm, host, &place->gla);
+
+    if (!b)
+        return false;
+    place->cpl = b->key & KEY_CPL;
+    place->real = b->key & KEY_REAL;
+    return true;
+}
+
+/* The return address of a call by translated code; rsp is on its stack. */
+static uint64_t caller(uint64_t rsp) {
+    return *(const uint64_t *)(uintptr_t)rsp - 1;
+}
+
+enum bt_work bt_locate(const struct vm *vm, const struct host_regs *regs, struct bt_place *place) {
+    const struct bt *bt = vm->bt;
+    const struct vcpu *v = &vm->vcpu;
+    uint64_t rsp = regs->gpr[RSP];
+    uint32_t offset;
+    bool leaving = false; /* or entering: thunks that call C stand behind those */
+
+    place->esp = (uint32_t)regs->gpr[REG_GUEST_ESP];
+    place->ebp = (uint32_t)regs->gpr[RBP];
+    if (tc_offset(bt, regs->rip, &offset)) {
+        if (offset >= bt->blocks_start && place_of(vm, regs->rip, place))
+            return BT_TRANSLATED;
+        leaving = offset < bt->thunk_callout;
+        if (!leaving && returns_on_stack(v, rsp) && place_of(vm, caller(rsp), place))
+            return BT_CALLED;
+    }
+    place->esp = v->gpr[ESP];
+    place->ebp = v->gpr[EBP];
+    if (!leaving && v->tc_rsp && place_of(vm, caller(v->tc_rsp), place))
+        return BT_CALLED;
+    place->gla = v->seg[SEG_CS].base + v->eip;
+    place->cpl = v->cpl;
+    place->real = !(v->cr0 & CR0_PE) || v->sysflags & EFL_VM;
+    return leaving ? BT_LEAVING : BT_RUN_LOOP;
 }
 
 unsigned bt_recent(const struct vm *vm, gla_t *out, unsigned max) {

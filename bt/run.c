@@ -6,6 +6,7 @@
 #include "bt/key.h"
 #include "bt/native.h"
 #include "mmu/mmu.h"
+#include "vmm/activity.h"
 #include "vmm/cpu.h"
 #include "vmm/fpu_error.h"
 
@@ -56,10 +57,12 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
         }
     }
     if (!b) {
+        uint32_t before = activity_begin(v, ACTIVITY_TRANSLATE);
         uint64_t start = bt->vm->counting ? host_clock_ns() : 0;
         b = translate_block(bt, v, page, key);
         if (start)
             bt->stats.translate_ns += host_clock_ns() - start;
+        activity_end(v, before);
     }
     return b;
 }
@@ -86,8 +89,11 @@ static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct b
 }
 
 static void run_translated(struct bt *bt, struct vcpu *v) {
-    if (vcpu_user(v))
+    if (vcpu_user(v)) {
+        uint32_t before = activity_begin(v, ACTIVITY_WINDOWS);
         mmu_enter_user(v);
+        activity_end(v, before);
+    }
     uint32_t key = key_of(v, bt->native_refused);
     uint8_t shadow = v->shadow;
     /* RF is cleared by the instruction that it lets pass a breakpoint. Where none is enabled no
@@ -123,10 +129,31 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
     v->returns_stale = false; /* the stack of translated code starts empty */
     enter_fn enter = (enter_fn)(uintptr_t)(bt->code.rx + bt->thunk_enter);
     enter(v, bt->code.rx + b->host);
+    v->activity = ACTIVITY_RUN_LOOP;
+    v->tc_rsp = 0;
     if (key & KEY_FERR)
         fpu_error_settle(v);
     if (key & KEY_SINGLE)
         single_end(v, resume, shadow);
+}
+
+static void service(struct vcpu *v) {
+    uint32_t before = activity_begin(v, ACTIVITY_DEVICES);
+    board_service(v->vm);
+    activity_end(v, before);
+}
+
+static void poll_host(struct vcpu *v) {
+    uint32_t before = activity_begin(v, ACTIVITY_HOST);
+    host_poll();
+    activity_end(v, before);
+}
+
+static void wait_for_host(struct vcpu *v) {
+    uint32_t before = activity_begin(v, ACTIVITY_HOST);
+    host_wait(board_next_deadline(v->vm));
+    host_poll();
+    activity_end(v, before);
 }
 
 static void halt(struct bt *bt, struct vcpu *v) {
@@ -134,12 +161,11 @@ static void halt(struct bt *bt, struct vcpu *v) {
     uint64_t start = host_clock_ns();
 
     while (v->halted && !vm->stop) {
-        board_service(vm);
+        service(v);
         if (cpu_can_interrupt(v) || v->nmi_pending || v->exc.pending)
             break;
         vm->kicked = false;
-        host_wait(board_next_deadline(vm));
-        host_poll();
+        wait_for_host(v);
     }
     v->halted = false;
     bt->stats.halt_ns += host_clock_ns() - start;
@@ -184,13 +210,15 @@ void bt_run(struct vcpu *v) {
     while (!vm->stop) {
         if (vm->kicked) {
             vm->kicked = false;
-            host_poll();
-            board_service(vm);
+            poll_host(v);
+            service(v);
             if (vcpu_user(v) && mmu_view_tick(v))
                 v->exit_slot = 0;
         }
+        v->activity = ACTIVITY_DELIVER;
         if (deliver_events(bt, v))
             continue;
+        v->activity = ACTIVITY_RUN_LOOP;
         if (v->halted)
             halt(bt, v);
         else if (!native_run(v))

@@ -21,6 +21,7 @@
 #include "bt/emit.h"
 #include "bt/translation.h"
 #include "mmu/mmu.h"
+#include "vmm/activity.h"
 #include "vmm/cpu.h"
 #include "vmm/debug_trap.h"
 
@@ -199,6 +200,7 @@ static void emit_tc_stack(struct emit *e) {
 
 static void emit_callout(struct bt *bt, struct emit *e) {
     bt->thunk_callout = begin(bt, e);
+    emit_store(e, MOP_VCPU(activity), R10);
     emit_save_all(e);
     struct mop count = {.base = REG_VCPU,
                         .index = R10,
@@ -220,6 +222,7 @@ static void emit_callout(struct bt *bt, struct emit *e) {
 
 static void emit_prepare(struct bt *bt, struct emit *e) {
     bt->thunk_prepare = begin(bt, e);
+    emit_store_imm(e, MOP_VCPU(activity), ACTIVITY_ACCESS);
     emit_save_all(e);
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov_rr(e, RSI, R8);
@@ -245,6 +248,7 @@ static void emit_commit(struct bt *bt, struct emit *e, bool stay) {
         bt->thunk_commit_stay = begin(bt, e);
     else
         bt->thunk_commit = begin(bt, e);
+    emit_store_imm(e, MOP_VCPU(activity), ACTIVITY_ACCESS);
     emit_save_all(e);
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov_rr(e, RSI, R10);
@@ -266,6 +270,7 @@ static void emit_commit(struct bt *bt, struct emit *e, bool stay) {
 
 static void emit_segment(struct bt *bt, struct emit *e) {
     bt->thunk_segment = begin(bt, e);
+    emit_store_imm(e, MOP_VCPU(activity), ACTIVITY_SEGMENT);
     emit_save_all(e);
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov_rr(e, RSI, R8);

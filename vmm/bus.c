@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "host/host.h"
+#include "vmm/activity.h"
 
 #define PORTS       65536u
 #define PIO_RANGES  256u /* what a uint8_t index reaches; 0 is the open bus */
@@ -79,6 +80,7 @@ static bool takes(const struct pio_range *r, uint16_t port, unsigned size) {
 
 uint32_t bus_pio_read(struct vm *vm, uint16_t port, unsigned size) {
     const struct pio_range *r = &vm->bus->pio[vm->bus->index[port]];
+    vm->vcpu.activity_port = port;
     if (__builtin_expect(takes(r, port, size), 1))
         return r->ops->read(r->dev, (uint16_t)(port - r->base), size) & size_mask(size);
     if (size == 1)
@@ -90,6 +92,7 @@ uint32_t bus_pio_read(struct vm *vm, uint16_t port, unsigned size) {
 
 void bus_pio_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value) {
     const struct pio_range *r = &vm->bus->pio[vm->bus->index[port]];
+    vm->vcpu.activity_port = port;
     if (__builtin_expect(takes(r, port, size), 1)) {
         r->ops->write(r->dev, (uint16_t)(port - r->base), size, value & size_mask(size));
         return;
@@ -144,6 +147,7 @@ static unsigned mmio_step(const struct mmio_range *r, gpa_t gpa, unsigned n) {
 
 void bus_mmio_read(struct vm *vm, gpa_t gpa, void *buf, unsigned size) {
     uint8_t *to = buf;
+    uint32_t before = activity_begin(&vm->vcpu, ACTIVITY_MMIO);
     while (size > 0) {
         const struct mmio_range *r = find_mmio(vm->bus, gpa);
         unsigned step = r ? mmio_step(r, gpa, size) : 0;
@@ -155,10 +159,12 @@ void bus_mmio_read(struct vm *vm, gpa_t gpa, void *buf, unsigned size) {
         gpa += step;
         size -= step;
     }
+    activity_end(&vm->vcpu, before);
 }
 
 void bus_mmio_write(struct vm *vm, gpa_t gpa, const void *buf, unsigned size) {
     const uint8_t *from = buf;
+    uint32_t before = activity_begin(&vm->vcpu, ACTIVITY_MMIO);
     while (size > 0) {
         const struct mmio_range *r = find_mmio(vm->bus, gpa);
         unsigned step = r ? mmio_step(r, gpa, size) : 0;
@@ -173,4 +179,5 @@ void bus_mmio_write(struct vm *vm, gpa_t gpa, const void *buf, unsigned size) {
         gpa += step;
         size -= step;
     }
+    activity_end(&vm->vcpu, before);
 }

@@ -88,7 +88,7 @@ struct vcpu {
     uint64_t jc_sti;      /* the same once IF is set: STI loads it */
     uint64_t exit_slot;   /* which block exit left translated code (bt/) */
     uint64_t host_rsp;    /* stack of the run loop while translated code runs */
-    uint64_t tc_rsp;      /* stack of translated code during callouts */
+    uint64_t tc_rsp;      /* stack of translated code during callouts; 0 in the run loop */
     uint64_t tc_stack;    /* its empty state (bt/returns.c) */
     bool returns_stale;   /* return addresses on it may lead to dead or remapped code */
     uint32_t next_eip;    /* callouts: EIP of the following instruction */
@@ -151,6 +151,8 @@ struct vcpu {
 
     struct soft_tlb tlb[2]; /* [0] CPL 0-2, [1] CPL 3 */
     struct bounce bounce;
+    volatile uint32_t activity;                     /* vmm/activity.h */
+    uint16_t activity_port;                         /* the I/O port accessed last */
     uint64_t jump_hits, return_hits, return_misses; /* counted with vm->counting */
     uint64_t callout_count[128];                    /* by bt_callout_name() number */
     /* x87/SSE state during callouts, on hosts whose C code clobbers it (FXSAVE64 image) */

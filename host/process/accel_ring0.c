@@ -49,8 +49,8 @@ static int unfit(char message[OPTIONS_MESSAGE], const char *what) {
 
 /* What this host does not have. 0, or -1 with the message. */
 static int check(const struct options *o, char message[OPTIONS_MESSAGE]) {
-    if (o->log_path != NULL || o->log_filter != NULL || o->symbols != NULL)
-        return unfit(message, "-D, -dfilter and -symbols are for -accel process");
+    if (o->log_path != NULL || o->log_filter != NULL || o->symbols != NULL || o->profile != NULL)
+        return unfit(message, "-D, -dfilter, -symbols and -profile are for -accel process");
     const char *append = o->append;
     if (strchr(append, '\n') != NULL)
         return unfit(message, "-append must be one line");

@@ -13,8 +13,8 @@
 #include "host/process/rt_syscall.h"
 
 /* Kernel timer ids, not libc's timer_t: rt_clock.c sets them by raw system call. */
-static int create_timer(void) {
-    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM};
+int clock_create_timer(int sig) {
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = sig};
     event._sigev_un._tid = (pid_t)rt_syscall3(SYS_gettid, 0, 0, 0);
     int id = -1;
     long result = rt_syscall3(SYS_timer_create, CLOCK_MONOTONIC, (long)&event, (long)&id);
@@ -53,8 +53,8 @@ static uint64_t measure_tsc(void) {
 }
 
 bool clock_setup(void) {
-    clock_deadline_timer = create_timer();
-    clock_poll_timer = create_timer();
+    clock_deadline_timer = clock_create_timer(SIGALRM);
+    clock_poll_timer = clock_create_timer(SIGALRM);
     clock_wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     clock_tsc_hz = measure_tsc();
     prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul); /* a guest's sleep must not end 50 us late */

@@ -15,6 +15,12 @@ bool clock_setup(void);
 /* Starts and stops the kick every 10 ms at which input is looked for and output written. */
 void clock_poll_kick(bool on);
 
+/* A kernel timer that sends a signal to this thread; -1: none left. */
+int clock_create_timer(int sig);
+/* Sets one to fire in `first` ns (0: never) and then every `interval` ns. Returns in how many ns it
+ * would have fired else; 0: not at all. Async-signal-safe. */
+uint64_t clock_set_timer(int timer, uint64_t first, uint64_t interval);
+
 /* Ends a host_wait under way, or the next one. Async-signal-safe. */
 void clock_wake(void);
 

@@ -23,6 +23,7 @@
 #include "host/process/log.h"
 #include "host/process/options.h"
 #include "host/process/panic.h"
+#include "host/process/profile.h"
 #include "host/process/quit.h"
 #include "host/process/report.h"
 #include "host/process/rt_signals.h"
@@ -93,7 +94,7 @@ static void set_up(const struct options *o, struct files *files) {
     if (!files_read(o, files, message) || !symbols_open(o, &files->request.kernel, message) ||
         !log_open(o, message) || !chr_open(CHR_SERIAL, "serial", &o->serial, message) ||
         !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message) || !blk_open(o, message) ||
-        !screen_open(o, message))
+        !screen_open(o, message) || !profile_open(o, message))
         refuse("%s", message);
     if (!clock_setup())
         refuse("the host has no timer left for this process (ulimit -i)");
@@ -137,7 +138,9 @@ static enum vm_stop run(void) {
     fpu_guest_reset();
     clock_poll_kick(true);
     fpu_guest_enter();
+    profile_start(&machine);
     bt_run(&machine.vcpu);
+    profile_stop();
     fpu_guest_leave();
     clock_poll_kick(false);
     return machine.stop;
@@ -167,7 +170,10 @@ static void live(const struct options *o, struct files *files) {
         }
         if (o->no_reboot)
             return;
+        profile_fold();
         vm_reset(&machine);
+        if (quit_asked())
+            return;
         symbols_forget();
         load(files);
     }
@@ -216,6 +222,7 @@ int main(int argc, char **argv) {
     chr_finish();
     screen_finish(&machine);
     log_flush();
+    profile_write();
     terminal_restore();
     if (o.stats)
         stats_print(&machine, say);

@@ -303,6 +303,11 @@ static bool take_stats(struct parse *p, const char *arg) {
     return true;
 }
 
+static bool take_profile(struct parse *p, const char *arg) {
+    p->o->profile = arg;
+    return true;
+}
+
 static bool take_version(struct parse *p, const char *arg) {
     (void)arg;
     p->version = true;
@@ -343,6 +348,7 @@ static const struct row {
      take_sandbox},
     {"coverage", "FILE", NULL, take_coverage}, /* for make coverage */
     {"stats", NULL, "print statistics at exit", take_stats},
+    {"profile", "FILE", "write where the time goes, for flame graphs, to FILE", take_profile},
     {"d", "ITEM,...", "trace in_asm, out_asm, int, mmu, guest_errors, unimp", take_log},
     {"D", "FILE", "write the trace to FILE (standard error)", take_log_path},
     {"dfilter", "LIST", "trace START+LENGTH,START..LAST,SYMBOL,... only", take_log_filter},

@@ -40,6 +40,7 @@ struct options {
     struct chr_option serial, debugcon;
     bool no_reboot;
     bool stats;
+    const char *profile; /* NULL: none; profile.h */
     bool sandbox;
     bool ring0;             /* accel_ring0.h */
     uint32_t log_mask;      /* enum host_log */

@@ -14,11 +14,12 @@
 #include "vmm/vm.h"
 
 static struct vm *subject;
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, asked;
 
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 static void stop(void) {
+    asked = 1;
     vm_request_stop(subject, VM_STOP_QUIT);
     clock_wake();
 }
@@ -45,6 +46,10 @@ void quit_install(struct vm *vm) {
         if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
     }
+}
+
+bool quit_asked(void) {
+    return asked;
 }
 
 void quit_resume_signal(void) {

@@ -8,6 +8,7 @@
 
 #include "host/host.h"
 #include "host/process/panic.h"
+#include "host/process/profile.h"
 #include "host/process/rt_syscall.h"
 #include "host/process/screen.h"
 
@@ -170,4 +171,5 @@ unsigned chr_poll_set(struct pollfd *fds) {
 void host_poll(void) {
     panic_if_asked();
     chr_service();
+    profile_poll();
 }

@@ -11,6 +11,7 @@
 #include "host/host.h"
 #include "host/process/chr.h"
 #include "host/process/log.h"
+#include "host/process/profile.h"
 #include "host/process/rt_syscall.h"
 
 enum { NS_PER_S = 1000000000, POLL_NS = 10000000 };
@@ -46,6 +47,14 @@ static void set_timer(int id, int flags, uint64_t first, uint64_t interval) {
         host_panic("the kernel refused to set a timer");
 }
 
+uint64_t clock_set_timer(int timer, uint64_t first, uint64_t interval) {
+    struct itimerspec t = {to_timespec(interval), to_timespec(first)};
+    struct itimerspec before = {0};
+    if (rt_syscall4(SYS_timer_settime, timer, 0, (long)&t, (long)&before) != 0)
+        host_panic("the kernel refused to set a timer");
+    return (uint64_t)before.it_value.tv_sec * NS_PER_S + (uint64_t)before.it_value.tv_nsec;
+}
+
 void host_timer_arm(uint64_t deadline_ns) {
     if (deadline_ns == armed_at && deadline_ns > host_clock_ns())
         return;
@@ -78,7 +87,9 @@ void host_wait(uint64_t deadline_ns) {
     bool long_sleep = deadline_ns - now > POLL_NS;
     if (long_sleep)
         clock_poll_kick(false);
+    profile_sleep_begin(long_sleep);
     rt_syscall5(SYS_ppoll, (long)fds, n, deadline_ns == UINT64_MAX ? 0 : (long)&timeout, 0, 0);
+    profile_sleep_end(long_sleep);
     if (long_sleep)
         clock_poll_kick(true);
     chr_service();

@@ -5,6 +5,7 @@
 
 #include "bt/bt.h"
 #include "host/host.h"
+#include "host/process/guest_stack.h"
 #include "host/process/log.h"
 #include "host/process/symbols.h"
 #include "host/process/text.h"
@@ -18,7 +19,6 @@ enum {
     RECENT_SHOWN = 24, /* lines; one for several turns through the same block */
     FRAMES_MAX = 32,
     STACK_WORDS = 1024, /* how much of the stack is looked at for return addresses */
-    CALL_BYTES_MAX = 7,
 };
 
 static void say(report_sink sink, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -107,32 +107,9 @@ void report_recent_blocks(const struct vcpu *v, report_sink sink) {
 /* -- the call chain ------------------------------------------------------------------------------
  */
 
-/* Whether a CALL ends at `to`: E8 rel32, or FF /2 in any of its lengths (SDM vol. 2A, CALL). */
-static bool behind_call(const struct vcpu *v, uint32_t to) {
-    uint8_t b[CALL_BYTES_MAX];
-    if (mmu_peek(v, to - CALL_BYTES_MAX, b, sizeof b) != sizeof b)
-        return false;
-    if (b[CALL_BYTES_MAX - 5] == 0xe8)
-        return true;
-    for (unsigned length = 2; length <= CALL_BYTES_MAX; length++) {
-        const uint8_t *p = b + CALL_BYTES_MAX - length;
-        if (p[0] != 0xff || (p[1] >> 3 & 7) != 2)
-            continue;
-        unsigned mod = p[1] >> 6, rm = p[1] & 7;
-        unsigned want = 2 + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
-        if (mod != 3 && rm == 4)
-            want += 1 + (mod == 0 && (p[2] & 7) == 5 ? 4 : 0);
-        else if (mod == 0 && rm == 5)
-            want += 4;
-        if (want == length)
-            return true;
-    }
-    return false;
-}
-
 static bool is_return_address(const struct vcpu *v, uint32_t word) {
     struct symbol_place place;
-    return symbols_find(word - 1, &place) && behind_call(v, word);
+    return symbols_find(word - 1, &place) && guest_stack_behind_call(v, word);
 }
 
 /* A function that has not built its frame yet, or never does, has its return address on top of the
@@ -146,19 +123,12 @@ static void report_leaf(const struct vcpu *v, report_sink sink) {
         say_place(sink, "? ", v->seg[SEG_CS].base + caller, symbols_add_return);
 }
 
-/* Follows saved EBPs, upwards only. Returns the stack address that the chain has reached. */
+/* Returns the stack address that the chain has reached. */
 static uint32_t report_frames(const struct vcpu *v, report_sink sink) {
-    uint32_t base = v->seg[SEG_SS].base;
-    uint32_t frame = v->gpr[EBP], reached = v->gpr[ESP];
-    for (unsigned n = 1; n < FRAMES_MAX && frame >= reached && frame % 4 == 0; n++) {
-        uint32_t word[2]; /* caller's EBP, return address */
-        if (mmu_peek(v, base + frame, word, sizeof word) != sizeof word || word[1] == 0 ||
-            !behind_call(v, v->seg[SEG_CS].base + word[1]))
-            break;
-        say_place(sink, "", v->seg[SEG_CS].base + word[1], symbols_add_return);
-        reached = frame + 8;
-        frame = word[0];
-    }
+    uint32_t callers[FRAMES_MAX], reached = v->gpr[ESP];
+    unsigned n = guest_stack_walk(v, v->gpr[EBP], &reached, callers, FRAMES_MAX - 1);
+    for (unsigned i = 0; i < n; i++)
+        say_place(sink, "", callers[i], symbols_add_return);
     return reached;
 }
 

@@ -13,6 +13,7 @@
 #include "host/host.h"
 #include "host/process/clock.h"
 #include "host/process/panic.h"
+#include "host/process/profile.h"
 #include "vmm/vm.h"
 
 enum { STACK_BYTES = 256 << 10 };
@@ -45,6 +46,7 @@ static void on_exception(int sig, siginfo_t *info, void *context) {
 
     (void)info;
     load(&regs, u);
+    profile_exception_begin(&regs);
     if (!bt_host_fault(&subject->vcpu, &regs, (unsigned)g[REG_TRAPNO], (uint64_t)g[REG_ERR],
                        (uint64_t)g[REG_CR2])) {
         signal(sig, SIG_DFL);
@@ -53,6 +55,7 @@ static void on_exception(int sig, siginfo_t *info, void *context) {
                    (unsigned)g[REG_TRAPNO], (unsigned)g[REG_ERR], (unsigned long long)g[REG_CR2],
                    (unsigned long long)regs.rip);
     }
+    profile_exception_end(&regs);
     store(u, &regs);
 }
 
@@ -65,6 +68,15 @@ static void on_kick(int sig, siginfo_t *info, void *context) {
     load(&regs, u);
     bt_kick(&subject->vcpu, &regs);
     store(u, &regs);
+}
+
+static void on_profile(int sig, siginfo_t *info, void *context) {
+    struct host_regs regs;
+
+    (void)sig;
+    (void)info;
+    load(&regs, context);
+    profile_sample(&regs);
 }
 
 static volatile sig_atomic_t panic_asked;
@@ -91,7 +103,7 @@ void panic_if_asked(void) {
 static void install(int sig, void (*handler)(int, siginfo_t *, void *)) {
     struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
-    if (sig == SIGALRM)
+    if (sig == SIGALRM || sig == SIGPROF)
         action.sa_flags |= SA_RESTART;
     /* a kick must not come between an exception's saved state and its resolution */
     sigfillset(&action.sa_mask);
@@ -108,6 +120,7 @@ void rt_signals_install(struct vm *vm) {
     for (unsigned n = 0; n < sizeof exceptions / sizeof exceptions[0]; n++)
         install(exceptions[n], on_exception);
     install(SIGALRM, on_kick);
+    install(SIGPROF, on_profile);
 }
 
 void panic_on_signal(void) {

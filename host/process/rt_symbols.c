@@ -20,6 +20,7 @@ static const uint64_t reach_below = 32 << 20, reach_above = 48 << 20;
 static const uint64_t retry_first_ns = 250000000, retry_last_ns = 60000000000;
 
 static const struct vm *subject;
+static volatile bool changing; /* symbols.live is */
 
 void symbols_watch(const struct vm *vm) {
     subject = vm;
@@ -96,11 +97,20 @@ static void look_for_live(void) {
 static void update_live(void) {
     if (subject == NULL || subject->mem.ram == NULL || symbols.live.capacity == 0)
         return;
+    changing = true;
+    __asm__ volatile("" ::: "memory");
     if (symbols.live.count > 0 &&
         !kallsyms_intact(subject->mem.ram + symbols.memory, symbols.memory_size, &symbols.seal))
         symbols_forget();
     if (symbols.live.count == 0)
         look_for_live();
+    __asm__ volatile("" ::: "memory");
+    changing = false;
+}
+
+void symbols_learn(void) {
+    if (symbols.file.count == 0 && symbols.live.count == 0)
+        update_live();
 }
 
 static bool find_in(const struct symtab *t, uint64_t address, struct symbol_place *out) {
@@ -118,6 +128,15 @@ bool symbols_find(uint32_t gla, struct symbol_place *out) {
         !find_in(&symbols.live, gla, out))
         return false;
     out->file = lines_find(&symbols.lines, gla - symbols.slide, &out->line);
+    return true;
+}
+
+bool symbols_start(uint32_t gla, uint32_t *start) {
+    struct symbol_place p;
+    if (changing || (!find_in(&symbols.file, (uint32_t)(gla - symbols.slide), &p) &&
+                     !find_in(&symbols.live, gla, &p)))
+        return false;
+    *start = gla - p.offset;
     return true;
 }
 
@@ -163,4 +182,17 @@ void symbols_add_host_place(struct text *t, uint64_t address) {
     for (unsigned i = 0; (name = bt_callout_name(i)) != NULL; i++)
         if (bt_callout_address(i) == address)
             text_add(t, " <callout_%s>", name);
+}
+
+bool symbols_own_start(uint64_t address, uint32_t *linked) {
+    const struct symbol *s = symtab_find(&symbols.own, address - symbols.own_slide);
+    if (s == NULL)
+        return false;
+    *linked = (uint32_t)s->address;
+    return true;
+}
+
+const char *symbols_own_name(uint32_t linked) {
+    const struct symbol *s = linked != 0 ? symtab_find(&symbols.own, linked) : NULL;
+    return s != NULL ? symtab_name(&symbols.own, s) : NULL;
 }

@@ -42,6 +42,12 @@ void symbols_forget(void);
 
 /* What is at a linear address of the guest. False: not known. */
 bool symbols_find(uint32_t gla, struct symbol_place *out);
+/* Looks for the guest's own table if no other names are there and it has not been found yet: now
+ * and then, and takes some 50 ms. */
+void symbols_learn(void);
+/* The linear address where the function at gla starts, as far as it is known by now. Async-signal-
+ * safe, also while the tables change. */
+bool symbols_start(uint32_t gla, uint32_t *start);
 /* Appends " <name+0x12>", or " <name+0x12 file.c:34>", or nothing. */
 void symbols_add_place(struct text *t, uint32_t gla);
 /* The same for a return address, which belongs to the call before it: a call that never returns may
@@ -50,6 +56,10 @@ void symbols_add_return(struct text *t, uint32_t gla);
 
 /* The same for an address of ours: functions, the translator's thunks and callouts. */
 void symbols_add_host_place(struct text *t, uint64_t address);
+/* The function of ours at an address, as the address it was linked for. Async-signal-safe. */
+bool symbols_own_start(uint64_t address, uint32_t *linked);
+/* Its name; NULL: not known. */
+const char *symbols_own_name(uint32_t linked);
 
 /* -- between symbols.c and rt_symbols.c ------------------------------------------------------- */
 

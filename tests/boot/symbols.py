@@ -237,10 +237,10 @@ __attribute__((noinline)) void outer(void) {
 """
 
 
-def make_guest(folder, *flags):
+def make_guest(folder, *flags, text=GUEST_SOURCE):
     source, script, kernel = (os.path.join(folder, n) for n in ["guest.c", "guest.ld", "kernel"])
     with open(source, "w", encoding="ascii") as file:
-        file.write(GUEST_SOURCE)
+        file.write(text)
     with open(script, "w", encoding="ascii") as file:
         file.write(
             "ENTRY(_start) SECTIONS { . = 0x100000; .text : { *(.multiboot) *(.text*) }"

@@ -56,6 +56,7 @@ static void defaults(void **state) {
     assert_null(o.log_path);
     assert_null(o.log_filter);
     assert_null(o.symbols);
+    assert_null(o.profile);
     assert_false(o.panic_on_signal);
 }
 
@@ -69,9 +70,10 @@ static void all_options(void **state) {
     assert_true(o.stats);
     assert_false(o.sandbox);
     assert_string_equal(o.log_path, "log");
-    ACCEPT("-dfilter", "1+2", "-symbols", "map");
+    ACCEPT("-dfilter", "1+2", "-symbols", "map", "-profile", "p");
     assert_string_equal(o.log_filter, "1+2");
     assert_string_equal(o.symbols, "map");
+    assert_string_equal(o.profile, "p");
     ACCEPT("-accel", "process,panic-on-signal=on");
     assert_true(o.panic_on_signal);
     ACCEPT("-accel", "process,form=checked");
