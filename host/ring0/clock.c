@@ -11,6 +11,7 @@
 #include "host/host.h"
 #include "host/ring0/cpu_ops.h"
 #include "host/ring0/lapic.h"
+#include "host/ring0/limit.h"
 #include "host/ring0/rtc.h"
 #include "host/ring0/serial.h"
 #include "host/ring0/service.h"
@@ -43,6 +44,20 @@ static uint64_t scale(uint64_t n, uint64_t factor) {
     return (uint64_t)((unsigned __int128)n * factor >> SHIFT);
 }
 
+/* Sets the timer to what comes first. An interrupt in between sets it again; the earlier of the two
+ * wins or fires early, which does no harm. */
+static void program(uint64_t now) {
+    uint64_t first = deadline < next_poll ? deadline : next_poll;
+
+    if (first == UINT64_MAX) {
+        lapic_timer_set(0);
+        return;
+    }
+    uint64_t ns = first > now ? first - now : 0;
+    uint64_t ticks = ns < NS_PER_S ? scale(ns, apic_per_ns) + 1 : scale(NS_PER_S, apic_per_ns);
+    lapic_timer_set(ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
+}
+
 bool clock_init(void) {
     uint8_t control = in8(PORT_61) & (uint8_t) ~(SPEAKER | GATE2);
     unsigned tries = 0;
@@ -71,6 +86,8 @@ bool clock_init(void) {
     apic_per_ns = (apic_hz << SHIFT) / NS_PER_S;
     tsc_start = rdtsc();
     wall_at_start = rtc_read();
+    next_poll = POLL_NS; /* also a guest that never sets a timer is looked after */
+    program(0);
     return true;
 }
 
@@ -84,20 +101,6 @@ uint64_t host_tsc_hz(void) {
 
 int64_t host_wall_seconds(void) {
     return wall_at_start + (int64_t)(host_clock_ns() / NS_PER_S);
-}
-
-/* Sets the timer to what comes first. An interrupt in between sets it again; the earlier of the two
- * wins or fires early, which does no harm. */
-static void program(uint64_t now) {
-    uint64_t first = deadline < next_poll ? deadline : next_poll;
-
-    if (first == UINT64_MAX) {
-        lapic_timer_set(0);
-        return;
-    }
-    uint64_t ns = first > now ? first - now : 0;
-    uint64_t ticks = ns < NS_PER_S ? scale(ns, apic_per_ns) + 1 : scale(NS_PER_S, apic_per_ns);
-    lapic_timer_set(ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
 }
 
 void host_timer_arm(uint64_t deadline_ns) {
@@ -144,5 +147,7 @@ void clock_wait(uint64_t deadline_ns) {
 }
 
 void host_wait(uint64_t deadline_ns) {
-    service_call(SERVICE_WAIT, deadline_ns, 0);
+    uint64_t end = limit_end();
+
+    service_call(SERVICE_WAIT, end < deadline_ns ? end : deadline_ns, 0);
 }

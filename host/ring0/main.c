@@ -182,6 +182,11 @@ static void ring1_main(void) {
     trap_watch(&machine.vcpu);
     if (options.selftest)
         selftest_privileged();
+    if (options.random_count > 0) {
+        selftest_random(&machine, options.random_first, options.random_count, options.random_ms);
+        vm_reset(&machine);
+        load();
+    }
     live();
     service_call(SERVICE_SERIAL, 0, 0);
     if (options.stats)

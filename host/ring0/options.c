@@ -78,6 +78,19 @@ static const char *take_selftest(struct options *o, const char *value) {
     return NULL;
 }
 
+static const char *take_random(struct options *o, const char *value) {
+    uint32_t *const to[] = {&o->random_first, &o->random_count, &o->random_ms};
+
+    for (unsigned i = 0; i < sizeof to / sizeof to[0]; i++) {
+        *to[i] = (uint32_t)number(&value);
+        if (*value == ' ')
+            value++;
+    }
+    if (*value || o->random_count == 0 || o->random_ms == 0)
+        return "-selftest-random: not three numbers: first seed, how many, milliseconds for each";
+    return NULL;
+}
+
 static const char *take_bios(struct options *o, const char *value) {
     (void)value;
     o->bios = true;
@@ -117,6 +130,7 @@ static const struct {
     {"-no-reboot", take_no_reboot},
     {"-stats", take_stats},
     {"-selftest", take_selftest},
+    {"-selftest-random", take_random},
     {"-bios", take_bios},
     {"-debugcon", take_debugcon},
     {"-d", take_log}, /* mask of enum host_log */

@@ -175,7 +175,3 @@ size_t host_chr_read(unsigned channel, uint8_t *data, size_t n) {
         data[got++] = get(&in);
     return got;
 }
-
-/* Input has come in by interrupt. */
-void host_poll(void) {
-}
