@@ -17,6 +17,7 @@
 #include "host/ring0/idt.h"
 #include "host/ring0/lapic.h"
 #include "host/ring0/layout.h"
+#include "host/ring0/limit.h"
 #include "host/ring0/multiboot.h"
 #include "host/ring0/options.h"
 #include "host/ring0/paging.h"
@@ -40,6 +41,8 @@ enum {
     CACHE_SHARE = 8, /* of the memory left to the VMM */
     CPUID1_EDX_SSE2 = 1u << 26,
 };
+
+#define NS_PER_MS 1000000ull
 
 static struct vm machine;
 static struct boot_info boot;
@@ -187,6 +190,8 @@ static void ring1_main(void) {
         vm_reset(&machine);
         load();
     }
+    if (options.limit_ms > 0)
+        limit_set(&machine, host_clock_ns() + options.limit_ms * NS_PER_MS);
     live();
     service_call(SERVICE_SERIAL, 0, 0);
     if (options.stats)

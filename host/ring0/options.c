@@ -91,6 +91,11 @@ static const char *take_random(struct options *o, const char *value) {
     return NULL;
 }
 
+static const char *take_limit(struct options *o, const char *value) {
+    o->limit_ms = (uint32_t)number(&value);
+    return *value || o->limit_ms == 0 ? "-limit: not a number of milliseconds" : NULL;
+}
+
 static const char *take_bios(struct options *o, const char *value) {
     (void)value;
     o->bios = true;
@@ -132,6 +137,7 @@ static const struct {
     {"-selftest", take_selftest},
     {"-selftest-random", take_random},
     {"-bios", take_bios},
+    {"-limit", take_limit},
     {"-debugcon", take_debugcon},
     {"-d", take_log}, /* mask of enum host_log */
     {"-messages", take_messages},

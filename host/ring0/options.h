@@ -19,8 +19,9 @@ struct options {
     bool stats;
     bool selftest;                                  /* selftest.h */
     uint32_t random_first, random_count, random_ms; /* selftest_random; count 0: none */
-    bool bios;                                      /* the first module but this is the boot ROM */
-    bool debugcon;                                  /* the guest's debug console is the machine's */
+    uint32_t limit_ms; /* the VM ends after this time; 0: when it likes */
+    bool bios;         /* the first module but this is the boot ROM */
+    bool debugcon;     /* the guest's debug console is the machine's */
     uint32_t log_mask;
     unsigned messages; /* serial port of the VMM's own messages (serial.h) */
     uint16_t exit_port;
