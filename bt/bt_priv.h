@@ -67,6 +67,8 @@ struct code_page {
     uint32_t crossers; /* blocks whose one instruction ends here, by next_in_page2 */
     uint32_t next;     /* hash chain by vpage */
     uint32_t next_same_frame;
+    uint32_t heat_first, heat_last; /* bt->heat_clock at the first and last of `heat` samples */
+    uint8_t heat;
     bool user, global;
 };
 
@@ -143,6 +145,8 @@ struct bt {
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
     struct insn insns[BLOCK_MAX_INSNS];
     struct side_entry sides[BLOCK_SIDES];
+    uint32_t interrupted;        /* number of the block that the last kick met; 0 none */
+    uint32_t heat_clock;         /* samples of user code (heat.c) */
     gla_t recent[RECENT_BLOCKS]; /* ring of the blocks dispatched last, for the panic report */
     uint32_t recent_count;
     uint64_t run_start_ns;
@@ -210,6 +214,8 @@ uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, b
 void codepage_make_room(struct bt *bt);
 void codepage_add_block(struct bt *bt, struct block *b);
 void codepage_drop_block(struct bt *bt, struct block *b);
+/* Kills all translations of a code page. */
+void codepage_kill(struct bt *bt, uint32_t page);
 /* Kills all translations on a RAM frame. */
 bool codepage_kill_frame(struct bt *bt, uint32_t frame);
 
@@ -236,6 +242,16 @@ bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address);
  * ------------------------------------------------ */
 bool hint_get(const struct bt *bt, gla_t gla);
 void hint_set(struct bt *bt, gla_t gla);
+
+/* -- heat.c: user code that much time is spent in
+ * -------------------------------------------------------- */
+/* Notes where the last kick has met the guest (bt->interrupted). */
+void heat_sample(struct bt *bt);
+/* Is a block of this page and key to go on behind branches and calls? */
+bool heat_extends(const struct bt *bt, const struct block *b);
+/* A sample at time `now`, which counts samples, lay in the page. True: it has become hot. */
+bool heat_add(struct code_page *p, uint32_t now);
+bool heat_is_hot(const struct code_page *p, uint32_t now);
 
 /* -- translate.c
  * --------------------------------------------------------------------------------------------- */

@@ -201,6 +201,10 @@ static void kill_page(struct bt *bt, struct code_page *p) {
     kill_range(bt, p, 0, PAGE_SIZE);
 }
 
+void codepage_kill(struct bt *bt, uint32_t page) {
+    kill_page(bt, &bt->pages[page]);
+}
+
 /* Chains into global pages are not checked as they run, so they are checked now. */
 static void revalidate_global(struct bt *bt, struct vcpu *v, struct code_page *p) {
     if (!p->global || (!p->blocks && !p->crossers))

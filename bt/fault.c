@@ -167,7 +167,10 @@ void bt_kick(struct vcpu *v, struct host_regs *regs) {
     regs->gpr[REG_JUMP_CACHE] = (uint64_t)(uintptr_t)bt->poison;
     /* a long REP would not poll for a while: leave between two of its elements */
     struct recovered at;
-    if (recover_at(bt, (uint32_t)(regs->rip - rx), &at) && at.fix == FIX_STRING) {
+    if (!recover_at(bt, (uint32_t)(regs->rip - rx), &at))
+        return;
+    bt->interrupted = at.block ? block_number(bt, at.block) : 0;
+    if (at.fix == FIX_STRING) {
         fault_save_state(v, regs, &at);
         v->sysflags |= EFL_RF; /* as string_yield() */
         leave(bt, v, regs);

@@ -229,12 +229,6 @@ static void finish(struct translation *t) {
     memcpy(block_exits(bt, b), t->exit_table, t->exit_count * sizeof(struct block_exit));
 }
 
-/* Code at CPL 3 in direct form has run for a while and will go on: there longer blocks, some of
- * whose instructions are translated twice, are worth their price. */
-static bool extends(uint32_t key) {
-    return key_user(key) && (key & KEY_DIRECT) && (key & KEY_FLAT(SEG_CS)) && !(key & KEY_SINGLE);
-}
-
 /* The arrays of a translation are filled as far as their counts say; clearing all of it for a block
  * of five instructions would cost as much as two of them. */
 static void start(struct translation *t, struct bt *bt, struct vcpu *v, struct block *b) {
@@ -244,7 +238,7 @@ static void start(struct translation *t, struct bt *bt, struct vcpu *v, struct b
     t->block = b;
     t->key = b->key;
     t->eip = b->eip;
-    t->extends = extends(b->key);
+    t->extends = heat_extends(bt, b);
     t->e.start = t->e.p = bt_rw(bt, b->host);
     t->e.end = t->e.start + BLOCK_MAX_HOST_BYTES - BLOCK_MAX_TABLES;
 }
