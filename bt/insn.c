@@ -10,7 +10,7 @@
 #include "bt/regs.h"
 #include "host/host.h"
 
-enum mode { PROTECTED32, PROTECTED16, REAL16, MODES };
+enum mode { CODE32, CODE16, MODES };
 
 struct insn_decoder {
     ZydisDecoder zydis[MODES];
@@ -46,9 +46,8 @@ unsigned insn_decoder_size(void) {
 }
 
 void insn_decoder_init(struct insn_decoder *d) {
-    init_one(&d->zydis[PROTECTED32], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
-    init_one(&d->zydis[PROTECTED16], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
-    init_one(&d->zydis[REAL16], ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16);
+    init_one(&d->zydis[CODE32], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    init_one(&d->zydis[CODE16], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
 }
 
 static int gpr_number(ZydisRegister r) {
@@ -317,9 +316,9 @@ static enum insn_status decode(const ZydisDecoder *decoder, const uint8_t *bytes
     return INSN_OK;
 }
 
-enum insn_status insn_decode(struct insn_decoder *d, bool code32, bool real_mode,
+enum insn_status insn_decode(struct insn_decoder *d, bool code32,
                              const uint8_t *bytes, unsigned n, struct insn *out) {
-    enum mode mode = code32 ? PROTECTED32 : real_mode ? REAL16 : PROTECTED16;
+    enum mode mode = code32 ? CODE32 : CODE16;
     struct insn_layout layout;
 
     if (n < INSN_MAX_BYTES)

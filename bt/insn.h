@@ -87,9 +87,10 @@ struct insn_decoder;
 /* A decoder for 16- or 32-bit code; storage of insn_decoder_size() bytes is the caller's. */
 unsigned insn_decoder_size(void);
 void insn_decoder_init(struct insn_decoder *d);
-/* Decodes bytes[0..n), n <= 15, of code with 32-bit (code32) or 16-bit defaults. With 15 bytes it
+/* Decodes bytes[0..n), n <= 15, of code with 32-bit (code32) or 16-bit defaults. What exists only in
+ * protected mode is decoded in all: its callouts raise #UD elsewhere. With 15 bytes it
  * is several times faster where something alike has been decoded before (insn_shape.h). */
-enum insn_status insn_decode(struct insn_decoder *d, bool code32, bool real_mode,
+enum insn_status insn_decode(struct insn_decoder *d, bool code32,
                              const uint8_t *bytes, unsigned n, struct insn *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "host/host.h"
 #include "mmu/mmu.h"
 #include "vmm/callout_priv.h"
+#include "vmm/segment.h"
 #include "vmm/stack.h"
 
 /* -- PUSHA and POPA ------------------------------------------------------------------------------
@@ -25,11 +26,21 @@ static uint32_t frame_get(const uint8_t *frame, unsigned index, unsigned size) {
     return value;
 }
 
+/* Real-address and virtual-8086 mode have an exception of their own for a stack pointer whose frame
+ * would reach across the segment's start by odd bytes (SDM vol. 2B, PUSHA). */
+static bool pusha_pointer_bad(const struct vcpu *v) {
+    uint32_t sp = v->gpr[ESP] & (v->seg[SEG_SS].attr & SEG_DB ? 0xffffffffu : 0xffffu);
+
+    return cpu_paragraph_mode(v) && sp >= 7 && sp <= 15 && sp % 2;
+}
+
 /* EAX is pushed first, so EDI stands lowest. */
 enum callout_result callout_pusha(struct vcpu *v, uint64_t arg) {
     unsigned size = CO_OPSIZE(arg);
     uint8_t frame[8 * 4];
 
+    if (pusha_pointer_bad(v))
+        return callout_raise_error(v, VEC_GP, 0);
     for (unsigned reg = EAX; reg <= EDI; reg++)
         frame_set(frame, EDI - reg, v->gpr[reg], size);
     if (!stack_push_frame(v, &v->seg[SEG_SS], &v->gpr[ESP], frame, 8 * size, size, vcpu_user(v), 0))
