@@ -316,8 +316,8 @@ static enum insn_status decode(const ZydisDecoder *decoder, const uint8_t *bytes
     return INSN_OK;
 }
 
-enum insn_status insn_decode(struct insn_decoder *d, bool code32,
-                             const uint8_t *bytes, unsigned n, struct insn *out) {
+enum insn_status insn_decode(struct insn_decoder *d, bool code32, const uint8_t *bytes, unsigned n,
+                             struct insn *out) {
     enum mode mode = code32 ? CODE32 : CODE16;
     struct insn_layout layout;
 

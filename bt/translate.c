@@ -93,7 +93,7 @@ static void lower_one(struct translation *t, const struct insn *i) {
 
 static enum insn_status decode(const struct translation *t, const uint8_t *bytes, unsigned n,
                                struct insn *out) {
-    return insn_decode(t->bt->decoder, t->key & KEY_CODE32, t->key & KEY_REAL, bytes, n, out);
+    return insn_decode(t->bt->decoder, t->key & KEY_CODE32, bytes, n, out);
 }
 
 /* Instructions looked at before flags are taken for live. */
