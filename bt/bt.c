@@ -22,10 +22,12 @@ static bool allocate(struct bt *bt, uint64_t frames) {
         if (!bt->jump_cache[user] || !bt->jump_log[user][0] || !bt->jump_log[user][1])
             return false;
     }
+    bt->tables_size = (uint32_t)(bt->code.size / TABLES_SHARE);
+    bt->tables = host_alloc(bt->tables_size);
     bt->poison = host_poison_create(POISON_BYTES + PAGE_SIZE);
     bt->vm->vcpu.seg_poison = (uint64_t)(uintptr_t)bt->poison + POISON_BYTES;
     return bt->blocks && bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages &&
-           bt->frame_writes && bt->hints && bt->decoder && bt->poison;
+           bt->frame_writes && bt->hints && bt->decoder && bt->tables && bt->poison;
 }
 
 bool bt_create(struct vm *vm, size_t cache_bytes) {

@@ -20,6 +20,7 @@ enum {
     BLOCK_BUCKETS = 128 * 1024,
     CODE_PAGES = 24 * 1024,
     CODE_PAGE_BUCKETS = 8 * 1024,
+    TABLES_SHARE = 2, /* bytes of code to a byte of tables */
     JUMP_CACHE_ENTRIES = 64 * 1024,
     JUMP_LOG = 16384,
     HINTS = 16 * 1024,
@@ -27,7 +28,7 @@ enum {
 };
 
 /* Where a direct branch leaves its block, and where it has been patched to go. They stand behind
- * the block's side table in the translation cache. */
+ * the block's side table. */
 struct block_exit {
     uint32_t target;   /* EIP */
     uint32_t patch;    /* TC offset of the branch displacement that chaining rewrites; 0 none */
@@ -47,7 +48,7 @@ struct block {
     uint32_t page2;     /* second page of an instruction that crosses; 0 none */
     uint32_t host;      /* TC offset of the entry */
     uint32_t host_size; /* bytes of host code */
-    uint32_t side;      /* TC offset of the side table, right behind the code; then the exits */
+    uint32_t table;     /* offset in bt->tables of the side table; behind it the exits */
     uint32_t next;      /* hash chain */
     uint32_t next_in_page, next_in_page2;
     uint32_t incoming; /* first exit (EXIT_NUMBER) chained here */
@@ -95,10 +96,10 @@ enum side_fix {
     FIX_STRING,  /* a repeated string instruction at work: may be interrupted between elements */
 };
 
-/* Room behind a block's code for its side table and exits. */
+/* Room for a block's side table and exits. */
 enum {
     BLOCK_MAX_TABLES =
-        BLOCK_SIDES * sizeof(struct side_entry) + BLOCK_EXITS * sizeof(struct block_exit) + 4,
+        BLOCK_SIDES * sizeof(struct side_entry) + BLOCK_EXITS * sizeof(struct block_exit),
 };
 
 /* The guest's GDT for user code that runs natively (native.c). */
@@ -120,6 +121,9 @@ struct bt {
     struct host_code code;
     uint32_t head;         /* TC offset where the next block goes */
     uint32_t blocks_start; /* TC offset of the first block: thunks stand below */
+    /* side tables and exits, a ring beside the code's: code is dense when they stand elsewhere */
+    uint8_t *tables;
+    uint32_t tables_size, table_head;
     struct block *blocks;
     uint32_t block_head, block_tail; /* ring of live or dead blocks in TC order; tail oldest */
     uint32_t *buckets;
@@ -144,7 +148,6 @@ struct bt {
     uint32_t thunk_return_miss, thunk_return_miss_end;
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
     struct insn insns[BLOCK_MAX_INSNS];
-    struct side_entry sides[BLOCK_SIDES];
     uint32_t interrupted;        /* number of the block that the last kick met; 0 none */
     uint32_t heat_clock;         /* samples of user code (heat.c) */
     gla_t recent[RECENT_BLOCKS]; /* ring of the blocks dispatched last, for the panic report */
@@ -186,10 +189,13 @@ void block_kill(struct bt *bt, struct block *b);
 void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to);
 /* The block whose host code holds TC offset `offset`, dead ones included; NULL: none. */
 struct block *block_at(struct bt *bt, uint32_t offset);
+/* Its side table: side_count entries. */
+static inline struct side_entry *block_sides(const struct bt *bt, const struct block *b) {
+    return (struct side_entry *)(void *)(bt->tables + b->table);
+}
 /* Its exits: exit_count of them. */
-static inline struct block_exit *block_exits(struct bt *bt, const struct block *b) {
-    uint32_t at = b->side + b->side_count * (uint32_t)sizeof(struct side_entry);
-    return (struct block_exit *)(void *)bt_rw(bt, at);
+static inline struct block_exit *block_exits(const struct bt *bt, const struct block *b) {
+    return (struct block_exit *)(void *)(block_sides(bt, b) + b->side_count);
 }
 static inline uint32_t block_number(const struct bt *bt, const struct block *b) {
     return (uint32_t)(b - bt->blocks);
@@ -197,9 +203,10 @@ static inline uint32_t block_number(const struct bt *bt, const struct block *b) 
 
 /* -- tcache.c: room for translations; the oldest go first
  * ------------------------------------------ */
-/* Room for BLOCK_MAX_HOST_BYTES at bt->head and a block descriptor, after eviction. */
+/* Room for BLOCK_MAX_HOST_BYTES at bt->head, BLOCK_MAX_TABLES at bt->table_head and a block
+ * descriptor, after eviction. */
 struct block *tcache_reserve(struct bt *bt);
-void tcache_commit(struct bt *bt, struct block *b, uint32_t bytes);
+void tcache_commit(struct bt *bt, const struct block *b);
 void tcache_flush(struct bt *bt);
 
 /* -- codepage.c

@@ -2,7 +2,7 @@
  * Leaving a block.
  *
  * A direct exit is a branch whose displacement chaining rewrites (block.c):
- *   not chained     jcc stub             stub: v->eip = target; v->exit_slot = n; jmp exit_chain
+ *   not chained     jcc stub             stub: v->exit_slot = n; jmp exit (run.c knows the EIP)
  *   same page       jcc target
  *   another page    jcc stub             stub: code_tlb[target page] == id? jmp target : as above
  * because the other page's mapping may have changed since. Kernel code on global pages needs no
@@ -254,9 +254,7 @@ void exit_emit_stubs(struct translation *t) {
                 x->patch = (uint32_t)(t->exits[n].branch - t->bt->code.rw);
         }
         x->unlinked = (uint32_t)(e->p - t->bt->code.rw);
-        emit_store_imm(e, MOP_VCPU(eip), x->target);
-        emit_store_imm(e, MOP_VCPU(exit_slot),
-                       chainable ? EXIT_SLOT(block_number(t->bt, t->block), n) : 0);
+        emit_store_imm(e, MOP_VCPU(exit_slot), EXIT_SLOT(block_number(t->bt, t->block), n));
         emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_exit));
     }
 }

@@ -15,7 +15,7 @@ bool recover_at(struct bt *bt, uint32_t offset, struct recovered *out) {
     b = block_at(bt, offset);
     if (!b)
         return false;
-    sides = (const struct side_entry *)(const void *)bt_rw(bt, b->side);
+    sides = block_sides(bt, b);
     for (unsigned k = 0; k < b->side_count && sides[k].host <= offset - b->host; k++)
         at = &sides[k];
     if (!at)

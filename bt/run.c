@@ -88,6 +88,15 @@ static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct b
     block_chain(bt, from, n, to);
 }
 
+/* The exit that translated code left through knows where it goes. */
+static void take_exit(struct bt *bt, struct vcpu *v) {
+    uint64_t slot = v->exit_slot;
+
+    if (slot > EXIT_JUMP)
+        v->eip =
+            block_exits(bt, &bt->blocks[(slot - 2) / BLOCK_EXITS])[(slot - 2) % BLOCK_EXITS].target;
+}
+
 static void run_translated(struct bt *bt, struct vcpu *v) {
     if (vcpu_user(v)) {
         uint32_t before = activity_begin(v, ACTIVITY_WINDOWS);
@@ -129,6 +138,7 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
     v->returns_stale = false; /* the stack of translated code starts empty */
     enter_fn enter = (enter_fn)(uintptr_t)(bt->code.rx + bt->thunk_enter);
     enter(v, bt->code.rx + b->host);
+    take_exit(bt, v);
     v->activity = ACTIVITY_RUN_LOOP;
     v->tc_rsp = 0;
     if (key & KEY_FERR)

@@ -4,6 +4,8 @@
  * again, but not hold more than the cache.
  *
  *      thunks | ... free ... | tail: oldest ... newest | head: next block | ... free ...
+ *
+ * Their tables form a second ring in the same order.
  */
 #include "bt/bt_priv.h"
 
@@ -27,14 +29,20 @@ static bool ring_empty(const struct bt *bt) {
 struct block *tcache_reserve(struct bt *bt) {
     uint32_t next;
 
+    /* what is left at a ring's end is wasted; blocks there are older than those at its start */
     if (bt->head + BLOCK_MAX_HOST_BYTES > bt->code.size) {
-        /* what is left at the end is wasted; blocks there are older than those at the start */
         while (!ring_empty(bt) && bt->blocks[bt->block_tail].host >= bt->head)
             drop_oldest(bt);
         bt->head = bt->blocks_start;
     }
-    while (!ring_empty(bt) && bt->blocks[bt->block_tail].host >= bt->head &&
-           bt->blocks[bt->block_tail].host < bt->head + BLOCK_MAX_HOST_BYTES)
+    if (bt->table_head + BLOCK_MAX_TABLES > bt->tables_size) {
+        while (!ring_empty(bt) && bt->blocks[bt->block_tail].table >= bt->table_head)
+            drop_oldest(bt);
+        bt->table_head = 0;
+    }
+    while (!ring_empty(bt) &&
+           (bt->blocks[bt->block_tail].host - bt->head < BLOCK_MAX_HOST_BYTES ||
+            bt->blocks[bt->block_tail].table - bt->table_head < BLOCK_MAX_TABLES))
         drop_oldest(bt);
     next = ring_next(bt->block_head);
     if (next == 0)
@@ -44,9 +52,10 @@ struct block *tcache_reserve(struct bt *bt) {
     return &bt->blocks[bt->block_head];
 }
 
-void tcache_commit(struct bt *bt, struct block *b, uint32_t bytes) {
-    (void)b;
-    bt->head += (bytes + 15) & ~15u;
+void tcache_commit(struct bt *bt, const struct block *b) {
+    bt->head += (b->host_size + 15) & ~15u;
+    bt->table_head += b->side_count * (uint32_t)sizeof(struct side_entry) +
+                      b->exit_count * (uint32_t)sizeof(struct block_exit);
     bt->block_head = ring_next(bt->block_head);
     if (bt->block_head == 0)
         bt->block_head = 1;

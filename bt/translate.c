@@ -9,14 +9,15 @@
 void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix) {
     uint32_t at = (uint32_t)(t->e.p - t->e.start);
 
-    if (t->side_count == sizeof t->bt->sides / sizeof t->bt->sides[0] || at > UINT16_MAX) {
+    if (t->side_count == BLOCK_SIDES || at > UINT16_MAX) {
         t->e.overflow = true;
         return;
     }
-    t->bt->sides[t->side_count++] = (struct side_entry){.host = (uint16_t)at,
-                                                        .guest = (uint8_t)(eip - t->block->eip),
-                                                        .fix = (uint8_t)fix,
-                                                        .esp = (int8_t)(t->esp_delta / 4)};
+    block_sides(t->bt, t->block)[t->side_count++] =
+        (struct side_entry){.host = (uint16_t)at,
+                            .guest = (uint8_t)(eip - t->block->eip),
+                            .fix = (uint8_t)fix,
+                            .esp = (int8_t)(t->esp_delta / 4)};
 }
 
 static unsigned page_rest(gla_t gla) {
@@ -213,19 +214,13 @@ static bool emit_body(struct translation *t, unsigned max_insns) {
 static void finish(struct translation *t) {
     struct bt *bt = t->bt;
     struct block *b = t->block;
-    uint32_t size;
 
     t->lags = false; /* a checked operand's instruction never does */
     exit_emit_stubs(t);
     operand_emit_slow_paths(t);
-    size = (uint32_t)(t->e.p - t->e.start);
-    b->host_size = size;
-    b->side = b->host + ((size + 3) & ~3u);
+    b->host_size = (uint32_t)(t->e.p - t->e.start);
     b->side_count = (uint16_t)t->side_count;
     b->exit_count = (uint8_t)t->exit_count;
-    if (t->e.overflow)
-        return;
-    memcpy(bt_rw(bt, b->side), bt->sides, t->side_count * sizeof(struct side_entry));
     memcpy(block_exits(bt, b), t->exit_table, t->exit_count * sizeof(struct block_exit));
 }
 
@@ -240,7 +235,7 @@ static void start(struct translation *t, struct bt *bt, struct vcpu *v, struct b
     t->eip = b->eip;
     t->extends = heat_extends(bt, b);
     t->e.start = t->e.p = bt_rw(bt, b->host);
-    t->e.end = t->e.start + BLOCK_MAX_HOST_BYTES - BLOCK_MAX_TABLES;
+    t->e.end = t->e.start + BLOCK_MAX_HOST_BYTES;
 }
 
 struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint32_t key) {
@@ -257,7 +252,8 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint
                             .key = key,
                             .cs_limit = cs->limit,
                             .page = page,
-                            .host = bt->head};
+                            .host = bt->head,
+                            .table = bt->table_head};
         start(&t, bt, v, b);
         t.page_bytes = bytes;
         if (!emit_body(&t, max_insns)) {
@@ -266,8 +262,7 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint
         }
         finish(&t);
         if (!t.e.overflow) {
-            const struct block_exit *end = block_exits(bt, b) + b->exit_count;
-            tcache_commit(bt, b, (uint32_t)((const uint8_t *)end - t.e.start));
+            tcache_commit(bt, b);
             block_insert(bt, b);
             if (LOG_ON(LOG_IN_ASM | LOG_GUEST_ERRORS))
                 host_log_guest_code(v, gla, bytes + (gla & ~PAGE_MASK), b->length,
