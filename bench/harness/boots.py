@@ -43,7 +43,7 @@ class Debian:
     def run(self, system, rows, settings, say, tick):
         say("userland")
         try:
-            initrd = self._initrd(settings)
+            initrd = self.initrd(settings)
         except (OSError, subprocess.CalledProcessError) as error:
             yield rows[0], {"failed": f"no userland: {error}"}
             return
@@ -51,7 +51,8 @@ class Debian:
         yield rows[0], systems.boot(system, rows[0], command, "^ringone login: ", None, say, tick)
 
     @staticmethod
-    def _initrd(settings):
+    def initrd(settings):
+        """Makes the system's files if they are not there; returns their archive."""
         folder = os.path.join(settings.output, "debian")
         script = os.path.join(ROOT, "host/scripts/fetch-debian.sh")
         initrd = os.path.join(folder, "initrd")

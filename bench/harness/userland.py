@@ -42,6 +42,8 @@ ROWS = [
     ),
 ]
 
+SETUP = "export PATH=/usr/bin:/bin LC_ALL=C\ncd /tmp\n"  # in front of the script
+
 _NATIVE = """set -e
 mount --rbind /dev {tree}/dev
 mount --rbind /proc {tree}/proc
@@ -51,7 +53,7 @@ exec chroot {tree} /bin/sh /bench/run
 """
 
 
-def _prepare(settings):
+def prepare(settings):
     """Makes the userland if it is not there; returns (folder, program files)."""
     folder = os.path.join(settings.output, "userland")
     script = os.path.join(ROOT, "host/scripts/fetch-userland.sh")
@@ -75,13 +77,12 @@ class Programs:
     def run(self, system, rows, settings, say, tick):
         say("userland")
         try:
-            folder, files = _prepare(settings)
+            folder, files = prepare(settings)
         except (OSError, subprocess.CalledProcessError) as error:
             for row in rows:
                 yield row, {"failed": f"no userland: {error}"}
             return
-        text = "export PATH=/usr/bin:/bin LC_ALL=C\ncd /tmp\n"
-        text += systems.script(rows, settings.divisor, settings.warm_up)
+        text = SETUP + systems.script(rows, settings.divisor, settings.warm_up)
         if system == "native":
             yield from self._run_native(folder, files, text, rows, say, tick)
             return
