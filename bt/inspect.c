@@ -77,6 +77,12 @@ static bool place_of(const struct vm *vm, uint64_t host, struct bt_place *place)
     return true;
 }
 
+static void place_at(const struct vcpu *v, uint32_t eip, struct bt_place *place) {
+    place->gla = v->seg[SEG_CS].base + eip;
+    place->cpl = v->cpl;
+    place->real = !(v->cr0 & CR0_PE) || v->sysflags & EFL_VM;
+}
+
 /* The return address of a call by translated code; rsp is on its stack. */
 static uint64_t caller(uint64_t rsp) {
     return *(const uint64_t *)(uintptr_t)rsp - 1;
@@ -94,6 +100,10 @@ enum bt_work bt_locate(const struct vm *vm, const struct host_regs *regs, struct
     if (tc_offset(bt, regs->rip, &offset)) {
         if (offset >= bt->blocks_start && place_of(vm, regs->rip, place))
             return BT_TRANSLATED;
+        if (offset >= bt->thunk_return_miss && offset < bt->thunk_return_miss_end) {
+            place_at(v, (uint32_t)regs->gpr[R8], place);
+            return BT_TRANSLATED;
+        }
         leaving = offset < bt->thunk_callout;
         if (!leaving && returns_on_stack(v, rsp) && place_of(vm, caller(rsp), place))
             return BT_CALLED;
@@ -102,9 +112,7 @@ enum bt_work bt_locate(const struct vm *vm, const struct host_regs *regs, struct
     place->ebp = v->gpr[EBP];
     if (!leaving && v->tc_rsp && place_of(vm, caller(v->tc_rsp), place))
         return BT_CALLED;
-    place->gla = v->seg[SEG_CS].base + v->eip;
-    place->cpl = v->cpl;
-    place->real = !(v->cr0 & CR0_PE) || v->sysflags & EFL_VM;
+    place_at(v, v->eip, place);
     return leaving ? BT_LEAVING : BT_RUN_LOOP;
 }
 

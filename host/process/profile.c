@@ -15,7 +15,7 @@
 #include "host/process/text.h"
 #include "vmm/activity.h"
 
-enum { LINE_BYTES = 8192 };
+enum { LINE_BYTES = 8192, NAME_BYTES = 128 };
 
 struct line {
     char *text;
@@ -43,16 +43,16 @@ bool profile_open(const struct options *o, char message[OPTIONS_MESSAGE]) {
     return profile.entries != NULL && profile.counts != NULL && profile.timer >= 0;
 }
 
-/* A frame's name: a semicolon would end it. */
+/* A frame with a name of the guest's: a semicolon would end it. */
 static void add_frame(struct text *t, const char *name) {
     text_add(t, ";");
-    for (; *name != '\0'; name++)
-        text_add(t, "%c", *name == ';' ? ':' : *name);
+    for (unsigned i = 0; i < NAME_BYTES && name[i] != '\0'; i++)
+        text_add(t, "%c", name[i] == ';' ? ':' : name[i]);
 }
 
 static void add_guest_frame(struct text *t, uint32_t gla) {
     struct symbol_place place;
-    if (symbols_find(gla, &place))
+    if (symbols_find(gla, &place) && place.name[0] != '\0')
         add_frame(t, place.name);
     else
         text_add(t, ";0x%08x", gla & ~4095u);
