@@ -16,7 +16,7 @@ enum {
     BLOCK_SIDES = BLOCK_MAX_INSNS * 8,
     BLOCK_MAX_HOST_BYTES = 48 * 1024,
     BLOCK_EXITS = 16, /* a power of two */
-    BLOCKS = 256 * 1024,
+    BLOCKS = 304 * 1024,
     BLOCK_BUCKETS = 128 * 1024,
     CODE_PAGES = 24 * 1024,
     CODE_PAGE_BUCKETS = 8 * 1024,

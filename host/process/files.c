@@ -164,8 +164,10 @@ bool files_read(const struct options *o, struct files *f, char message[OPTIONS_M
         return false;
     if (o->kernel == NULL)
         return true;
-    if (!files_read_one("-kernel", o->kernel, &f->request.kernel, message))
+    int fd = open_and_read("-kernel", o->kernel, &f->request.kernel, message);
+    if (fd < 0)
         return false;
+    remember_source(&f->kernel_source, fd);
     if (o->initrd == NULL)
         return true;
     f->list = strdup(o->initrd);
@@ -185,42 +187,54 @@ bool files_read(const struct options *o, struct files *f, char message[OPTIONS_M
     return true;
 }
 
+static void put_away(const struct file_source *s, struct load_blob *blob) {
+    if (!s->again)
+        return;
+    free((void *)blob->data);
+    *blob = (struct load_blob){0};
+}
+
 void files_put_away(struct files *f) {
-    for (unsigned i = 0; i < f->request.module_count; i++) {
-        if (!f->sources[i].again)
-            continue;
-        free((void *)f->modules[i].blob.data);
-        f->modules[i].blob = (struct load_blob){0};
+    put_away(&f->kernel_source, &f->request.kernel);
+    for (unsigned i = 0; i < f->request.module_count; i++)
+        put_away(&f->sources[i], &f->modules[i].blob);
+}
+
+static bool fetch(const struct file_source *s, const char *option, const char *name,
+                  struct load_blob *blob, char message[OPTIONS_MESSAGE]) {
+    if (!s->again || blob->data != NULL)
+        return true;
+    if (lseek(s->fd, 0, SEEK_SET) != 0 || !read_all(s->fd, blob)) {
+        say_unreadable(option, name, message);
+        return false;
     }
+    if (is_unchanged(s))
+        return true;
+    snprintf(message, OPTIONS_MESSAGE, "%s: '%.150s' has changed; the guest cannot start again",
+             option, name);
+    return false;
 }
 
 bool files_fetch(struct files *f, char message[OPTIONS_MESSAGE]) {
-    for (unsigned i = 0; i < f->request.module_count; i++) {
-        const struct file_source *s = &f->sources[i];
-        const char *name = f->modules[i].args;
-        if (!s->again || f->modules[i].blob.data != NULL)
-            continue;
-        if (lseek(s->fd, 0, SEEK_SET) != 0 || !read_all(s->fd, &f->modules[i].blob)) {
-            say_unreadable("-initrd", name, message);
-            return false;
-        }
-        if (!is_unchanged(s)) {
-            snprintf(message, OPTIONS_MESSAGE,
-                     "-initrd: '%.150s' has changed; the guest cannot start again", name);
-            return false;
-        }
-    }
-    return true;
+    bool good =
+        fetch(&f->kernel_source, "-kernel", f->request.kernel_name, &f->request.kernel, message);
+
+    for (unsigned i = 0; i < f->request.module_count && good; i++)
+        good = fetch(&f->sources[i], "-initrd", f->modules[i].args, &f->modules[i].blob, message);
+    return good;
+}
+
+static void release(struct file_source *s, struct load_blob *blob) {
+    free((void *)blob->data);
+    if (s->again)
+        close(s->fd);
+    s->again = false;
 }
 
 void files_release(struct files *f) {
-    free((void *)f->request.kernel.data);
-    for (unsigned i = 0; i < f->request.module_count; i++) {
-        free((void *)f->modules[i].blob.data);
-        if (f->sources[i].again)
-            close(f->sources[i].fd);
-        f->sources[i].again = false;
-    }
+    release(&f->kernel_source, &f->request.kernel);
+    for (unsigned i = 0; i < f->request.module_count; i++)
+        release(&f->sources[i], &f->modules[i].blob);
     free(f->list);
     f->request = (struct load_request){0};
     f->list = NULL;

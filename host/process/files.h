@@ -12,7 +12,7 @@
 
 enum { FILES_MODULES_MAX = 64 };
 
-/* Where a module comes from. */
+/* Where the kernel or a module comes from. */
 struct file_source {
     int fd;
     bool again; /* fd can be read once more: a regular file */
@@ -24,7 +24,7 @@ struct files {
     struct load_blob bios, vga_bios; /* size 0: none */
     struct load_request request;
     struct load_module modules[FILES_MODULES_MAX];
-    struct file_source sources[FILES_MODULES_MAX];
+    struct file_source kernel_source, sources[FILES_MODULES_MAX];
     char *list; /* -initrd's value, cut up; the modules' args point into it */
 };
 
@@ -36,8 +36,8 @@ bool files_read_one(const char *option, const char *path, struct load_blob *blob
  * a comma within is written twice. False: message says which file and why. */
 bool files_read(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]);
 
-/* The modules are in guest memory now: gives back the memory of those that can be read again, which
- * an initrd may have much of. */
+/* The kernel and its modules are in guest memory now: gives back the memory of those that can be
+ * read again. An initrd may have much of it. */
 void files_put_away(struct files *f);
 /* Reads them again, for the guest to start again. False: message says which has changed or cannot
  * be read. */

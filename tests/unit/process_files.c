@@ -134,8 +134,9 @@ static void read_again(void **state) {
     assert_true(read_with(k, a));
     files_put_away(&f);
     assert_null(f.modules[0].blob.data);
-    assert_blob(&f.request.kernel, "kernel");
+    assert_null(f.request.kernel.data);
     assert_true(files_fetch(&f, message));
+    assert_blob(&f.request.kernel, "kernel");
     assert_blob(&f.modules[0].blob, "initrd");
     assert_true(files_fetch(&f, message)); /* nothing to do */
 
