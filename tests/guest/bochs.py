@@ -19,7 +19,7 @@ display_library: term
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 megs: {megabytes}
-cpu: model={cpu}, ips=50000000
+cpu: model={cpu}, ips={ips}
 clock: sync=none
 ata0-master: type=cdrom, path={folder}/iso, status=inserted
 boot: cdrom
@@ -64,12 +64,12 @@ def _read(path):
     return path.read_text(encoding="latin-1").replace("\r", "") if path.exists() else ""
 
 
-def boot(folder, iso_arguments, cpu, megabytes, seconds):
+def boot(folder, iso_arguments, cpu, megabytes, seconds, ips=50000000):
     """Boots make-iso.sh's image of these arguments in the empty `folder`: (lines on COM1, how it went
-    wrong or None)."""
+    wrong or None). ips: instructions in a second of the machine's time."""
     folder = pathlib.Path(folder)
     subprocess.run([TREE / "host/scripts/make-iso.sh", folder / "iso", *iso_arguments], check=True)
-    (folder / "config").write_text(CONFIG.format(folder=folder, cpu=cpu, megabytes=megabytes))
+    (folder / "config").write_text(CONFIG.format(folder=folder, cpu=cpu, megabytes=megabytes, ips=ips))
     ended = _run(folder, seconds)
     lines, log = _read(folder / "serial").splitlines(), _read(folder / "log")
     if not ended:

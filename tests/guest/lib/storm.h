@@ -20,9 +20,10 @@ extern void (*storm_hook)(void);
 void storm_begin(void);
 
 /* Runs the snippet from `in` once without interrupts, then with them until `hits` of them came
- * within the snippet's code. Returns how many of those runs differed, and prints a line when any
- * did. The snippet must end at INT 0xF0, straight after its last instruction, and may leave nothing
- * but memory and registers behind. */
+ * within the snippet's code; fewer where the command line says hits=N, for slow machines. Returns
+ * how many of those runs differed, and prints a line when any did. The snippet must end at INT
+ * 0xF0, straight after its last instruction, and may leave nothing but memory and registers behind.
+ */
 uint32_t storm(const char *name, const struct regs *in, uint32_t hits);
 
 #endif
