@@ -179,6 +179,8 @@ static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset) {
 
 /* thunk_segment's R9 for a near branch target in place of a data access. */
 #define SEGMENT_CODE_TARGET (1u << 4)
+/* In it: whatever the operand's alignment, there is no #AC (a #GP comes of it later). */
+#define SEGMENT_ALIGNED (1u << 5)
 
 /* -- block.c: finding, linking and killing translations -------------------------------------------
  */

@@ -68,9 +68,11 @@ static struct mop mop_window(int base, int index, int32_t disp) {
 }
 
 /* Limit and type checks by the VMM: offset in R8 becomes the linear address. */
-static void emit_segment_check(struct translation *t, unsigned seg, unsigned size,
-                               unsigned access) {
-    emit_mov_ri(&t->e, R9, seg | (access & MMU_W ? 8u : 0u) | size << 16);
+static void emit_segment_check(struct translation *t, const struct insn *i, unsigned seg,
+                               unsigned size, unsigned access) {
+    unsigned write = access & MMU_W ? 8u : 0u;
+
+    emit_mov_ri(&t->e, R9, seg | write | (i->mem.aligned ? SEGMENT_ALIGNED : 0) | size << 16);
     emit_mov_ri(&t->e, R10, t->eip);
     emit_patch32(emit_call(&t->e), bt_rw(t->bt, t->bt->thunk_segment));
 }
@@ -106,8 +108,8 @@ static void emit_base(struct translation *t, unsigned seg) {
 }
 
 /* The linear address in R8. */
-static void emit_linear(struct translation *t, const struct ea *a, unsigned seg, unsigned size,
-                        unsigned access) {
+static void emit_linear(struct translation *t, const struct insn *i, const struct ea *a,
+                        unsigned seg, unsigned size, unsigned access) {
     ea_emit(t, a, R8);
     if (is_flat(t, seg) && !(seg == SEG_CS && access & MMU_W))
         return;
@@ -116,7 +118,7 @@ static void emit_linear(struct translation *t, const struct ea *a, unsigned seg,
         emit_lea(&t->e, R8, (struct mop){.base = R8, .index = R9});
         return;
     }
-    emit_segment_check(t, seg, size, access);
+    emit_segment_check(t, i, seg, size, access);
 }
 
 static void direct_access(struct translation *t, const struct insn *i, const struct ea *a,
@@ -132,7 +134,7 @@ static void direct_access(struct translation *t, const struct insn *i, const str
         m = a->base == REG_NONE ? mop_window(R9, REG_NONE, a->disp)
                                 : mop_window(a->base, R9, a->disp);
     } else {
-        emit_linear(t, a, seg, size, access);
+        emit_linear(t, i, a, seg, size, access);
         m = mop_window(R8, REG_NONE, 0);
     }
     use(t, i, &m, aux);
@@ -154,7 +156,7 @@ static void checked_access(struct translation *t, const struct insn *i, const st
         e->overflow = true;
         return;
     }
-    emit_linear(t, a, seg, size, access);
+    emit_linear(t, i, a, seg, size, access);
     emit_flags_save(e);
     if (t->key & KEY_WATCH) {
         branch = emit_jmp(e);

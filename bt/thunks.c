@@ -113,7 +113,9 @@ static bool segment(struct vcpu *v, uint32_t offset, uint32_t what, uint32_t eip
     v->val = offset;
     if (what & SEGMENT_CODE_TARGET)
         return offset <= v->seg[SEG_CS].limit || vcpu_raise_error(v, VEC_GP, 0);
-    if (!cpu_linear(v, what & 7, offset, what >> 16, what & 8, &gla))
+    if (what & SEGMENT_ALIGNED
+            ? !cpu_linear_parts(v, what & 7, offset, what >> 16, 1, what & 8, &gla)
+            : !cpu_linear(v, what & 7, offset, what >> 16, what & 8, &gla))
         return false;
     v->val = gla;
     return true;

@@ -96,7 +96,7 @@ static bool call_inner_level(struct vcpu *v, struct target *t, unsigned cpl) {
         return false;
     put(frame, size, 0, v->next_eip);
     put(frame, size, 1, v->seg[SEG_CS].sel);
-    if (t->params != 0 && !stack_peek(v, 0, frame + 2 * size, t->params * size))
+    if (t->params != 0 && !stack_peek(v, 0, frame + 2 * size, t->params * size, size))
         return false;
     put(frame, size, 2 + t->params, v->gpr[ESP]);
     put(frame, size, 3 + t->params, v->seg[SEG_SS].sel);

@@ -17,6 +17,13 @@ bool cpu_write(struct vcpu *v, unsigned sreg, gva_t off, const void *buf, uint32
 /* The segment part alone: checks [off, off+n) and gives the linear address. #SS(0) or #GP(0);
  * #AC(0) where alignment is checked. */
 bool cpu_linear(struct vcpu *v, unsigned sreg, gva_t off, uint32_t n, bool write, gla_t *gla);
+/* The same for operands made of several parts of `part` bytes (a power of two), each of which is to
+ * be aligned: pairs, pointers, frames. */
+bool cpu_read_parts(struct vcpu *v, unsigned sreg, gva_t off, void *buf, uint32_t n, unsigned part);
+bool cpu_linear_parts(struct vcpu *v, unsigned sreg, gva_t off, uint32_t n, unsigned part,
+                      bool write, gla_t *gla);
+/* Misaligned accesses raise #AC now (SDM vol. 3A section 6.15, interrupt 17). */
+bool cpu_checks_alignment(const struct vcpu *v);
 
 /* -- stack (vmm/stack.c): honours SS.B; ESP changes only when all is done -----------------------
  */

@@ -21,7 +21,7 @@ static bool fetch_operand(struct vcpu *v, uint64_t arg, struct far_ptr *p) {
     uint8_t bytes[6];
 
     if (CO_IS_MEM(arg)) {
-        if (!cpu_read(v, CO_SEG(arg), v->ea, bytes, size + 2))
+        if (!cpu_read_parts(v, CO_SEG(arg), v->ea, bytes, size + 2, size))
             return false;
         p->eip = 0;
         memcpy(&p->eip, bytes, size);
@@ -153,7 +153,7 @@ static bool peek_pair(struct vcpu *v, uint32_t skip, unsigned size, uint32_t *fi
                       uint16_t *second) {
     uint8_t bytes[8];
 
-    if (!stack_peek(v, skip, bytes, 2 * size))
+    if (!stack_peek(v, skip, bytes, 2 * size, size))
         return false;
     *first = 0;
     memcpy(first, bytes, size);

@@ -27,8 +27,8 @@ static bool peek_values(struct vcpu *v, uint32_t skip, uint32_t *out, uint32_t n
     uint16_t narrow[8];
 
     if (size == 4)
-        return stack_peek(v, skip * 4, out, n * 4);
-    if (!stack_peek(v, skip * 2, narrow, n * 2))
+        return stack_peek(v, skip * 4, out, n * 4, 4);
+    if (!stack_peek(v, skip * 2, narrow, n * 2, 2))
         return false;
     for (uint32_t i = 0; i < n; i++)
         out[i] = narrow[i];

@@ -52,7 +52,7 @@ enum callout_result callout_popa(struct vcpu *v, uint64_t arg) {
     unsigned size = CO_OPSIZE(arg);
     uint8_t frame[8 * 4];
 
-    if (!stack_peek(v, 0, frame, 8 * size))
+    if (!stack_peek(v, 0, frame, 8 * size, size))
         return CALLOUT_EXIT;
     for (unsigned reg = EAX; reg <= EDI; reg++) {
         if (reg != ESP)

@@ -92,7 +92,7 @@ enum callout_result callout_load_far_ptr(struct vcpu *v, uint64_t arg) {
 
     if (sreg >= SEG_COUNT || sreg == SEG_CS || !CO_IS_MEM(arg))
         return undefined_sreg(v);
-    if (!cpu_read(v, CO_SEG(arg), v->ea, pointer, size + 2))
+    if (!cpu_read_parts(v, CO_SEG(arg), v->ea, pointer, size + 2, size))
         return CALLOUT_EXIT;
     memcpy(&sel, pointer + size, sizeof sel);
 

@@ -37,41 +37,62 @@ static bool type_ok(const struct vcpu *v, const struct seg *s, bool write) {
     return (s->attr & (SEG_CODE | SEG_W)) != SEG_CODE;
 }
 
-/* Alignment that SDM table 6-7 wants for an access of n bytes: words to x87 extended, and 48-bit
- * far pointers. */
-static bool misaligned(gla_t gla, uint32_t n) {
+/* The boundary that SDM table 6-7 wants for an operand of n bytes: words to x87 extended, 48-bit
+ * far pointers, FSTENV's and FSAVE's areas, SSE operands. */
+static unsigned natural_boundary(uint32_t n) {
     switch (n) {
     case 2:
-        return gla & 1;
+    case 14:
+    case 94:
+        return 2;
     case 4:
     case 6:
-        return gla & 3;
+    case 28:
+    case 108:
+        return 4;
     case 8:
     case 10:
-        return gla & 7;
+        return 8;
+    case 16:
+        return 16;
     default:
-        return false;
+        return 1;
     }
 }
 
-bool cpu_linear(struct vcpu *v, unsigned sreg, gva_t off, uint32_t n, bool write, gla_t *gla) {
+bool cpu_checks_alignment(const struct vcpu *v) {
+    return (v->sysflags & EFL_AC) && v->cpl == 3 && (v->cr0 & CR0_AM);
+}
+
+bool cpu_linear_parts(struct vcpu *v, unsigned sreg, gva_t off, uint32_t n, unsigned part,
+                      bool write, gla_t *gla) {
     const struct seg *s = &v->seg[sreg];
 
     if (!type_ok(v, s, write) || !segment_span_ok(s, off, n))
         return vcpu_raise_error(v, sreg == SEG_SS ? VEC_SS : VEC_GP, 0);
     *gla = s->base + off;
-    if ((v->sysflags & EFL_AC) && v->cpl == 3 && (v->cr0 & CR0_AM) && misaligned(*gla, n))
+    if (cpu_checks_alignment(v) && (*gla & (part - 1)))
         return vcpu_raise_error(v, VEC_AC, 0);
     return true;
 }
 
-bool cpu_read(struct vcpu *v, unsigned sreg, gva_t off, void *buf, uint32_t n) {
+bool cpu_linear(struct vcpu *v, unsigned sreg, gva_t off, uint32_t n, bool write, gla_t *gla) {
+    return cpu_linear_parts(v, sreg, off, n, natural_boundary(n), write, gla);
+}
+
+bool cpu_read_parts(struct vcpu *v, unsigned sreg, gva_t off, void *buf, uint32_t n,
+                    unsigned part) {
     gla_t gla;
 
-    if (!cpu_linear(v, sreg, off, n, false, &gla) || !mmu_read(v, gla, buf, n, vcpu_user(v)))
+    if (!cpu_linear_parts(v, sreg, off, n, part, false, &gla) ||
+        !mmu_read(v, gla, buf, n, vcpu_user(v)))
         return false;
     debug_note_access(v, gla, n, false);
     return true;
+}
+
+bool cpu_read(struct vcpu *v, unsigned sreg, gva_t off, void *buf, uint32_t n) {
+    return cpu_read_parts(v, sreg, off, buf, n, natural_boundary(n));
 }
 
 bool cpu_write(struct vcpu *v, unsigned sreg, gva_t off, const void *buf, uint32_t n) {

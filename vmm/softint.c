@@ -81,7 +81,7 @@ enum callout_result callout_bound(struct vcpu *v, uint64_t arg) {
     uint8_t bytes[8];
     int32_t index, low, high;
 
-    if (!cpu_read(v, CO_SEG(arg), v->ea, bytes, 2 * size))
+    if (!cpu_read_parts(v, CO_SEG(arg), v->ea, bytes, 2 * size, size))
         return CALLOUT_EXIT;
     if (size == 4) {
         index = (int32_t)v->gpr[CO_REG(arg) & 7u];

@@ -60,6 +60,8 @@ bool stack_push_frame(struct vcpu *v, const struct seg *ss, uint32_t *esp, const
         return vcpu_raise_error(v, VEC_SS, error);
     if (!segment_span_ok(ss, sp, first) || (first != n && !segment_span_ok(ss, 0, n - first)))
         return vcpu_raise_error(v, VEC_SS, error);
+    if (user && cpu_checks_alignment(v) && ((ss->base + sp) & (size - 1)))
+        return vcpu_raise_error(v, VEC_AC, 0);
     if (!write_frame(v, ss->base, sp, frame, first, n, user)) {
         /* CR2 is that of the first push that faults, from the top down. */
         for (uint32_t off = n - size; off != 0; off -= size) {
@@ -77,12 +79,12 @@ bool stack_push_frame(struct vcpu *v, const struct seg *ss, uint32_t *esp, const
     return true;
 }
 
-bool stack_peek(struct vcpu *v, uint32_t skip, void *buf, uint32_t n) {
+bool stack_peek(struct vcpu *v, uint32_t skip, void *buf, uint32_t n, unsigned size) {
     const struct seg *ss = &v->seg[SEG_SS];
     uint32_t sp = (v->gpr[ESP] + skip) & stack_mask(ss);
     uint32_t first = bytes_before_wrap(ss, sp, n);
 
-    if (!cpu_read(v, SEG_SS, sp, buf, first))
+    if (!cpu_read_parts(v, SEG_SS, sp, buf, first, size))
         return false;
-    return first == n || cpu_read(v, SEG_SS, 0, (uint8_t *)buf + first, n - first);
+    return first == n || cpu_read_parts(v, SEG_SS, 0, (uint8_t *)buf + first, n - first, size);
 }

@@ -101,7 +101,8 @@ static void access_rights_follow_cpl(void **state) {
 static void alignment_checks(void **state) {
     static const struct {
         uint32_t size, bad, good;
-    } cases[] = {{2, 1, 2}, {4, 2, 4}, {6, 2, 4}, {8, 4, 8}, {10, 4, 8}, {1, 0, 3}};
+    } cases[] = {{2, 1, 2},  {4, 2, 4},   {6, 2, 4},  {8, 4, 8},  {10, 4, 8},  {1, 0, 3},
+                 {14, 1, 2}, {16, 8, 16}, {28, 2, 4}, {94, 1, 2}, {108, 2, 4}, {512, 0, 1}};
     gla_t gla;
 
     (void)state;
