@@ -13,8 +13,8 @@
 enum mode { CODE32, CODE16, MODES };
 
 struct insn_decoder {
+    struct insn_shapes shapes; /* first, so that an entry is a cache line of the host */
     ZydisDecoder zydis[MODES];
-    struct insn_shape shapes[SHAPES];
 };
 
 _Static_assert((int)ZYDIS_MNEMONIC_MAX_VALUE < (int)INSN_MNEMONICS, "struct bt counts by mnemonic");
@@ -228,23 +228,18 @@ static bool needs_alignment(const struct insn *i) {
     }
 }
 
-/* What of the instruction's bytes its shape leaves open. */
-static struct insn_layout layout_of(const ZydisDecodedInstruction *z) {
-    struct insn_layout l = {.lead = z->length,
-                            .disp = z->raw.disp.size / 8,
-                            .imm = z->raw.imm[0].size / 8,
-                            .imm_signed = z->raw.imm[0].is_signed};
+static void note_bytes(struct insn *out, const ZydisDecodedInstruction *z) {
+    const struct ZydisDecodedInstructionRawImm_ *imm = z->raw.imm;
 
-    if (z->raw.imm[1].size)
-        l.lead = 0;
-    else
-        l.lead = (uint8_t)(l.lead - l.disp - l.imm);
-    return l;
+    out->disp_bytes = z->raw.disp.size / 8;
+    out->imm_bytes = imm[0].size / 8;
+    out->imm_signed = imm[0].is_signed;
+    out->lead_bytes = (uint8_t)(z->length - (z->raw.disp.size + imm[0].size + imm[1].size) / 8);
 }
 
 /* The decoder itself. */
 static enum insn_status decode(const ZydisDecoder *decoder, const uint8_t *bytes, unsigned n,
-                               struct insn *out, struct insn_layout *layout) {
+                               struct insn *out) {
     ZydisDecoderContext context;
     ZydisDecodedInstruction z;
     ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
@@ -312,26 +307,24 @@ static enum insn_status decode(const ZydisDecoder *decoder, const uint8_t *bytes
     out->fpu_loads_status = z.mnemonic == ZYDIS_MNEMONIC_FLDENV ||
                             z.mnemonic == ZYDIS_MNEMONIC_FRSTOR ||
                             z.mnemonic == ZYDIS_MNEMONIC_FXRSTOR;
-    *layout = layout_of(&z);
+    note_bytes(out, &z);
     return INSN_OK;
 }
 
 enum insn_status insn_decode(struct insn_decoder *d, bool code32, const uint8_t *bytes, unsigned n,
                              struct insn *out) {
     enum mode mode = code32 ? CODE32 : CODE16;
-    struct insn_layout layout;
-
     if (n < INSN_MAX_BYTES)
-        return decode(&d->zydis[mode], bytes, n, out, &layout);
+        return decode(&d->zydis[mode], bytes, n, out);
     uint64_t key = shape_key(bytes, mode, !code32);
-    const struct insn_shape *shape = shape_find(d->shapes, key);
+    const struct insn *shape = shape_find(&d->shapes, key);
     if (shape) {
         shape_apply(shape, bytes, out);
         return INSN_OK;
     }
-    enum insn_status status = decode(&d->zydis[mode], bytes, n, out, &layout);
+    enum insn_status status = decode(&d->zydis[mode], bytes, n, out);
     if (status == INSN_OK)
-        shape_keep(d->shapes, key, out, &layout);
+        shape_keep(&d->shapes, key, out);
     return status;
 }
 

@@ -69,6 +69,9 @@ struct insn {
     bool far_ptr;          /* direct far pointer: imm = offset, imm2 = selector */
     uint32_t imm, imm2;
     struct insn_mem mem;
+    /* its bytes: prefixes, opcode, ModRM and SIB; displacement; first immediate */
+    uint8_t lead_bytes, disp_bytes, imm_bytes;
+    bool imm_signed;
 };
 
 /* Does it overwrite all arithmetic flags, and cannot fault or look at them before? */
@@ -87,10 +90,10 @@ struct insn_decoder;
 /* A decoder for 16- or 32-bit code; storage of insn_decoder_size() bytes is the caller's. */
 unsigned insn_decoder_size(void);
 void insn_decoder_init(struct insn_decoder *d);
-/* Decodes bytes[0..n), n <= 15, of code with 32-bit (code32) or 16-bit defaults. What exists only in
- * protected mode is decoded in all: its callouts raise #UD elsewhere. With 15 bytes it
- * is several times faster where something alike has been decoded before (insn_shape.h). */
-enum insn_status insn_decode(struct insn_decoder *d, bool code32,
-                             const uint8_t *bytes, unsigned n, struct insn *out);
+/* Decodes bytes[0..n), n <= 15, of code with 32-bit (code32) or 16-bit defaults. What exists only
+ * in protected mode is decoded in all: its callouts raise #UD elsewhere. With 15 bytes it is
+ * several times faster where something alike has been decoded before (insn_shape.h). */
+enum insn_status insn_decode(struct insn_decoder *d, bool code32, const uint8_t *bytes, unsigned n,
+                             struct insn *out);
 
 #endif

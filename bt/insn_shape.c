@@ -47,22 +47,25 @@ static size_t pair_of(uint64_t key) {
     return key * 0x9e3779b97f4a7c15u >> 32 & (SHAPES - 2);
 }
 
-const struct insn_shape *shape_find(const struct insn_shape *shapes, uint64_t key) {
-    const struct insn_shape *pair = &shapes[pair_of(key)];
+const struct insn *shape_find(const struct insn_shapes *s, uint64_t key) {
+    size_t n = pair_of(key);
 
-    if (pair[0].key == key)
-        return &pair[0];
-    return pair[1].key == key ? &pair[1] : NULL;
+    if (s->key[n] == key)
+        return &s->insn[n];
+    return s->key[n + 1] == key ? &s->insn[n + 1] : NULL;
 }
 
-void shape_keep(struct insn_shape *shapes, uint64_t key, const struct insn *i,
-                const struct insn_layout *layout) {
-    struct insn_shape *pair = &shapes[pair_of(key)];
+void shape_keep(struct insn_shapes *s, uint64_t key, const struct insn *i) {
+    size_t n = pair_of(key);
 
-    if (layout->lead != (uint8_t)(key >> LEAD_SHIFT))
+    /* the guess was wrong, or there is more than a displacement and an immediate */
+    if (i->lead_bytes != (uint8_t)(key >> LEAD_SHIFT) ||
+        i->lead_bytes + i->disp_bytes + i->imm_bytes != i->length)
         return;
-    pair[1] = pair[0];
-    pair[0] = (struct insn_shape){.key = key, .insn = *i, .layout = *layout};
+    s->key[n + 1] = s->key[n];
+    s->insn[n + 1] = s->insn[n];
+    s->key[n] = key;
+    s->insn[n] = *i;
 }
 
 /* n is 0, 1, 2 or 4. */
@@ -84,11 +87,11 @@ static uint32_t value(const uint8_t *bytes, unsigned n, bool with_sign) {
     }
 }
 
-void shape_apply(const struct insn_shape *s, const uint8_t *bytes, struct insn *out) {
-    const struct insn_layout *l = &s->layout;
+void shape_apply(const struct insn *shape, const uint8_t *bytes, struct insn *out) {
+    const uint8_t *rest = bytes + shape->lead_bytes;
 
-    *out = s->insn;
+    *out = *shape;
     if (out->mem.present)
-        out->mem.disp = (int32_t)value(bytes + l->lead, l->disp, true);
-    out->imm = value(bytes + l->lead + l->disp, l->imm, l->imm_signed);
+        out->mem.disp = (int32_t)value(rest, out->disp_bytes, true);
+    out->imm = value(rest + out->disp_bytes, out->imm_bytes, out->imm_signed);
 }

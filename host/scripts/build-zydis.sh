@@ -31,10 +31,14 @@ tar -x -C "$work/source" --strip-components=1 -f "$downloads"/zydis_*.orig.tar.*
 dpkg-deb -x "$downloads"/libzycore-dev_*.deb "$work/zycore"
 cp -r "$work/source/include/Zydis" "$work/zycore/usr/include/Zycore" "$work/include/"
 
+# Without libc its headers clear memory byte by byte, through a volatile pointer. The compiler's own
+# memset and memcpy in their place more than double its speed.
+memory=(-DZYAN_CUSTOM_LIBC -DZYAN_MEMSET=__builtin_memset -DZYAN_MEMCPY=__builtin_memcpy)
+
 objects=()
 for unit in Decoder DecoderData MetaInfo Mnemonic Register Segment SharedData Utils Zydis; do
     "$cc" -std=c11 -O2 -g -ffreestanding -mgeneral-regs-only -fPIE -fno-stack-protector \
-        ${ZYDIS_DEFINES?} -I"$work/include" -I"$work/source/src" \
+        ${ZYDIS_DEFINES?} "${memory[@]}" -I"$work/include" -I"$work/source/src" \
         -c "$work/source/src/$unit.c" -o "$work/object/$unit.o"
     objects+=("$work/object/$unit.o")
 done

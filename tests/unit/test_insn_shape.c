@@ -82,8 +82,7 @@ static void is_found_again(void **unused) {
         {{0xf3, 0x0f, 0x10, 0x44, 0x8d, 0x08}, 5},       /* movss xmm0, [ebp+ecx*4+8] */
         {{0x67, 0x8b, 0x46, 0x04}, 3},                   /* mov eax, [bp+4] */
     };
-    struct insn_shape *shapes = calloc(SHAPES, sizeof *shapes);
-    struct insn i = {0};
+    struct insn_shapes *shapes = calloc(1, sizeof *shapes);
 
     (void)unused;
     assert_non_null(shapes);
@@ -91,8 +90,8 @@ static void is_found_again(void **unused) {
         uint8_t bytes[INSN_MAX_BYTES];
         memcpy(bytes, cases[k].bytes, sizeof bytes);
         uint64_t key = shape_key(bytes, 0, false);
-        struct insn_layout layout = {.lead = (uint8_t)cases[k].lead};
-        shape_keep(shapes, key, &i, &layout);
+        struct insn i = {.lead_bytes = (uint8_t)cases[k].lead, .length = (uint8_t)cases[k].lead};
+        shape_keep(shapes, key, &i);
         for (unsigned at = cases[k].lead; at < INSN_MAX_BYTES; at++)
             bytes[at] ^= 0xa5;
         assert_int_equal(shape_key(bytes, 0, false), key);
