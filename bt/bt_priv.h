@@ -24,6 +24,7 @@ enum {
     JUMP_CACHE_ENTRIES = 64 * 1024,
     JUMP_LOG = 16384,
     HINTS = 16 * 1024,
+    FAULT_SITES = 64,
     RECENT_BLOCKS = 64,
 };
 
@@ -116,6 +117,13 @@ struct native_ldt {
     unsigned entries;
 };
 
+/* An instruction that the guest takes faults at (hints.c). */
+struct fault_site {
+    gla_t gla;
+    uint32_t kick; /* bt->kicks at the first of `count` faults */
+    uint32_t count;
+};
+
 struct bt {
     struct vm *vm;
     struct host_code code;
@@ -142,6 +150,8 @@ struct bt {
     void *poison;
     uint32_t *hints; /* gla of instructions to translate in checked form; hash set */
     uint32_t hint_count;
+    struct fault_site fault_sites[FAULT_SITES];
+    uint32_t kicks;
     struct insn_decoder *decoder;
     /* thunks: TC offsets */
     uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_jump_miss;
@@ -250,6 +260,8 @@ bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address);
 /* -- hints.c: instructions known to need the checked form
  * ------------------------------------------------ */
 bool hint_get(const struct bt *bt, gla_t gla);
+/* The guest took a fault at this instruction in direct form. True: it has taken many of late. */
+bool hint_after_fault(struct bt *bt, gla_t gla);
 void hint_set(struct bt *bt, gla_t gla);
 
 /* -- heat.c: user code that much time is spent in

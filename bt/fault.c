@@ -45,6 +45,12 @@ static void make_checked(struct bt *bt, const struct recovered *at, int64_t offs
     bt->stats.retranslated++;
 }
 
+/* The fault is the guest's: one of many? */
+static void check_after_fault(struct bt *bt, const struct recovered *at, const char *why) {
+    if (hint_after_fault(bt, at->block->gla + (at->eip - at->block->eip)))
+        make_checked(bt, at, 0, why);
+}
+
 static bool block_on_frame(const struct bt *bt, const struct block *b, uint32_t frame) {
     return b->page &&
            (bt->pages[b->page].ppage == frame || (b->page2 && bt->pages[b->page2].ppage == frame));
@@ -81,6 +87,7 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
         return true;
     case MMU_FAULT_GUEST:
         v->activity = ACTIVITY_GUEST_FAULT;
+        check_after_fault(bt, at, "many page faults");
         return false;
     case MMU_FAULT_CODE_WRITE:
         if (code_write(bt, v, at, (gla_t)offset, gpa))
@@ -143,6 +150,8 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         vcpu_raise(v, VEC_UD); /* SDM vol. 1 section 11.5.1 */
     } else {
         vcpu_raise(v, vector);
+        if (vector == VEC_DE)
+            check_after_fault(bt, &at, "many divide errors");
     }
     leave(bt, v, regs);
     return true;
@@ -157,6 +166,7 @@ void bt_kick(struct vcpu *v, struct host_regs *regs) {
     /* where the guest's time goes: kicks are the samples */
     if (regs && !v->halted)
         translated ? bt->stats.samples_translated++ : bt->stats.samples_vmm++;
+    bt->kicks++;
     v->vm->kicked = true;
     v->jc_now = v->jc_sti = (uint64_t)(uintptr_t)bt->poison;
     if (!translated)

@@ -12,6 +12,7 @@ struct mop;
 void lower_bit(struct translation *t, const struct insn *i);
 /* lower_copy.c */
 void lower_copy(struct translation *t, const struct insn *i);
+void lower_divide(struct translation *t, const struct insn *i);
 void lower_nop(struct translation *t, const struct insn *i);
 /* lower_move.c */
 void lower_mov(struct translation *t, const struct insn *i);

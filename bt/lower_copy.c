@@ -168,6 +168,14 @@ void lower_copy(struct translation *t, const struct insn *i) {
     emit_registers_only(e, i);
 }
 
+void lower_divide(struct translation *t, const struct insn *i) {
+    /* known for its divide errors */
+    if (t->hinted)
+        exit_callout(t, callout_divide, lower_callout_arg(t, i));
+    else
+        lower_copy(t, i);
+}
+
 void lower_nop(struct translation *t, const struct insn *i) {
     (void)t;
     (void)i;

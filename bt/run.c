@@ -97,6 +97,15 @@ static void take_exit(struct bt *bt, struct vcpu *v) {
             block_exits(bt, &bt->blocks[(slot - 2) / BLOCK_EXITS])[(slot - 2) % BLOCK_EXITS].target;
 }
 
+/* After a page fault of user code: saves the host's, unless the instruction is in checked form. */
+static void prefill(const struct bt *bt, struct vcpu *v) {
+    if (!v->prefill)
+        return;
+    v->prefill = false;
+    if (vcpu_user(v) && !hint_get(bt, v->seg[SEG_CS].base + v->eip))
+        mmu_prefill(v, v->cr2);
+}
+
 static void run_translated(struct bt *bt, struct vcpu *v) {
     if (vcpu_user(v)) {
         uint32_t before = activity_begin(v, ACTIVITY_WINDOWS);
@@ -230,6 +239,7 @@ void bt_run(struct vcpu *v) {
         if (deliver_events(bt, v))
             continue;
         v->activity = ACTIVITY_RUN_LOOP;
+        prefill(bt, v);
         if (v->halted)
             halt(bt, v);
         else if (!native_run(v))

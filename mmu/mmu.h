@@ -87,8 +87,7 @@ bool mmu_view_direct(struct vcpu *v, bool user);
 /* Called about every few milliseconds of guest run time at CPL 3: the current address space has
  * proved long-lived; gives it a window. True when the view's form changed. */
 bool mmu_view_tick(struct vcpu *v);
-/* Fills the windows' entry for an address the guest's #PF handler has just mapped (called at IRET).
- */
+/* Fills the windows' entry for an address the guest's #PF handler has just mapped. */
 void mmu_prefill(struct vcpu *v, gla_t gla);
 
 /* -- events: what the guest did that the caches must follow --------------------------------------

@@ -191,7 +191,7 @@ enum callout_result callout_iret(struct vcpu *v, uint64_t arg) {
     /* The page a #PF handler has just mapped is what the program touches next. */
     if (v->pf_delivered && from != 3 && v->cpl == 3) {
         v->pf_delivered = false;
-        mmu_prefill(v, v->cr2);
+        v->prefill = true;
     }
     return CALLOUT_EXIT;
 }

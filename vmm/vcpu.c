@@ -107,6 +107,7 @@ void vcpu_reset(struct vcpu *v) {
     v->nmi_blocked = false;
     v->code_written = false;
     v->pf_delivered = false;
+    v->prefill = false;
     reset_msrs(v);
     reset_fpu(v);
 

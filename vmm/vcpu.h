@@ -146,6 +146,7 @@ struct vcpu {
     uint64_t pat;
 
     struct exception exc;
+    bool prefill;      /* CPL 3 is about to touch the page at CR2, just mapped (bt/run.c) */
     bool pf_delivered; /* a #PF went to the guest since the last return to CPL 3 (vmm/iret.c) */
     struct vm *vm;
 

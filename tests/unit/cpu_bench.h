@@ -34,8 +34,7 @@ static struct vcpu cpu;
 static uint8_t memory[BENCH_BYTES];
 static uint8_t page_state[BENCH_PAGES];
 static struct {
-    unsigned prefills, cr3_loads, writes;
-    gla_t prefilled;
+    unsigned cr3_loads, writes;
 } mmu_seen;
 
 /* -- the MMU ---------------------------------------------------------------------------------- */
@@ -100,12 +99,6 @@ bool mmu_write16(struct vcpu *v, gla_t gla, uint16_t value, bool user) {
 
 bool mmu_write32(struct vcpu *v, gla_t gla, uint32_t value, bool user) {
     return mmu_write(v, gla, &value, 4, user);
-}
-
-void mmu_prefill(struct vcpu *v, gla_t gla) {
-    (void)v;
-    mmu_seen.prefills++;
-    mmu_seen.prefilled = gla;
 }
 
 void mmu_cr3_loaded(struct vcpu *v) {

@@ -1,0 +1,76 @@
+/*
+ * DIV and IDIV in C (Intel SDM vol. 2A). Translated code divides by itself; this is for the rare
+ * instruction whose divide errors come so thick that the host's exception is the dearer way
+ * (bt/hints.c). The flags, undefined after a division, stay.
+ */
+#include "vmm/callout_priv.h"
+#include "vmm/cpu.h"
+#include "vmm/vcpu.h"
+
+/* AL CL DL BL AH CH DH BH */
+static uint32_t byte_register(const struct vcpu *v, unsigned reg) {
+    return v->gpr[reg & 3] >> (reg >= 4 ? 8 : 0) & 0xff;
+}
+
+static bool read_divisor(struct vcpu *v, uint64_t arg, unsigned size, uint32_t *divisor) {
+    *divisor = 0;
+    if (CO_IS_MEM(arg))
+        return cpu_read(v, CO_SEG(arg), v->ea, divisor, size);
+    *divisor = size == 1 ? byte_register(v, CO_RM(arg)) : v->gpr[CO_RM(arg) & 7u];
+    return true;
+}
+
+/* AX, DX:AX or EDX:EAX */
+static uint64_t dividend(const struct vcpu *v, unsigned size) {
+    if (size == 4)
+        return (uint64_t)v->gpr[EDX] << 32 | v->gpr[EAX];
+    if (size == 2)
+        return (uint64_t)(v->gpr[EDX] & 0xffff) << 16 | (v->gpr[EAX] & 0xffff);
+    return v->gpr[EAX] & 0xffff;
+}
+
+static bool negative(uint64_t value, unsigned bits) {
+    return value >> (bits - 1) & 1;
+}
+
+/* The value of a two's complement number of so many bits without its sign. */
+static uint64_t magnitude(uint64_t value, unsigned bits) {
+    uint64_t mask = ~0ull >> (64 - bits);
+
+    return (negative(value, bits) ? 0 - value : value) & mask;
+}
+
+static void set_results(struct vcpu *v, unsigned size, uint32_t quotient, uint32_t remainder) {
+    if (size == 1) {
+        callout_set_reg(v, EAX, (quotient & 0xff) | (remainder & 0xff) << 8, 2);
+        return;
+    }
+    callout_set_reg(v, EAX, quotient, size);
+    callout_set_reg(v, EDX, remainder, size);
+}
+
+/* CO_REG is the opcode extension: 6 DIV, 7 IDIV. */
+enum callout_result callout_divide(struct vcpu *v, uint64_t arg) {
+    unsigned size = CO_OPSIZE(arg), bits = 8 * size;
+    bool is_signed = CO_REG(arg) & 1;
+    uint32_t by;
+
+    if (!read_divisor(v, arg, size, &by))
+        return CALLOUT_EXIT;
+    uint64_t n = dividend(v, size), d = by & ~0ull >> (64 - bits);
+    bool minus_n = is_signed && negative(n, 2 * bits), minus_d = is_signed && negative(d, bits);
+    if (is_signed) {
+        n = magnitude(n, 2 * bits);
+        d = magnitude(d, bits);
+    }
+    if (d == 0)
+        return callout_raise(v, VEC_DE);
+    uint64_t q = n / d, r = n % d;
+    uint64_t largest =
+        is_signed ? (1ull << (bits - 1)) - (minus_n == minus_d) : ~0ull >> (64 - bits);
+    if (q > largest)
+        return callout_raise(v, VEC_DE);
+    set_results(v, size, (uint32_t)(minus_n != minus_d ? 0 - q : q),
+                (uint32_t)(minus_n ? 0 - r : r));
+    return CALLOUT_NEXT;
+}
