@@ -77,7 +77,8 @@ def cause(chain):
 
 def column(chain):
     first = cause(chain)
-    if ";delay_tsc" in chain:  # Linux's udelay: the guest wants to lose time
+    # Linux's udelay, and its waiting for jitter of the clock: the guest wants to lose time
+    if ";delay_tsc" in chain or ";try_to_generate_entropy" in chain:
         return "busy waiting"
     if first is None:
         return "user code" if chain.startswith("user;") else "kernel code"
