@@ -81,6 +81,7 @@ void lower_sti(struct translation *t, const struct insn *i) {
     }
     emit_store_imm(&t->e, MOP_VCPU(ifl), EFL_IF);
     emit_load64(&t->e, REG_JUMP_CACHE, MOP_VCPU(jc_sti));
+    emit_store64(&t->e, MOP_VCPU(jc_now), REG_JUMP_CACHE); /* callouts load it from there */
     /* a second STI does not start the shadow anew */
     if (!t->poll_in)
         t->poll_in = 2;
