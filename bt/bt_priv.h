@@ -260,7 +260,9 @@ bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address);
 /* -- hints.c: instructions known to need the checked form
  * ------------------------------------------------ */
 bool hint_get(const struct bt *bt, gla_t gla);
-/* The guest took a fault at this instruction in direct form. True: it has taken many of late. */
+/* For the instruction at gla the set also knows whether its divide errors are to be foreseen. */
+#define HINT_DIVIDE(gla) (~(gla))
+/* The guest took a fault at this instruction. True: it has taken many of late. */
 bool hint_after_fault(struct bt *bt, gla_t gla);
 void hint_set(struct bt *bt, gla_t gla);
 

@@ -34,21 +34,25 @@ static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs) {
     regs->rflags &= ~(uint64_t)EFL_DF;
 }
 
-/* Translates this instruction in checked form from now on. */
-static void make_checked(struct bt *bt, const struct recovered *at, int64_t offset,
-                         const char *why) {
+static gla_t instruction(const struct recovered *at) {
+    return at->block->gla + (at->eip - at->block->eip);
+}
+
+/* Translates this instruction anew, with this hint; offset: what it was about, for the log. */
+static void retranslate(struct bt *bt, const struct recovered *at, gla_t hint, int64_t offset,
+                        const char *why) {
     if (LOG_ON(LOG_MMU))
-        host_log("mmu: checked form of @%08x for %08llx: %s",
-                 at->block->gla + (at->eip - at->block->eip), (unsigned long long)offset, why);
-    hint_set(bt, at->block->gla + (at->eip - at->block->eip));
+        host_log("mmu: checked form of @%08x for %08llx: %s", instruction(at),
+                 (unsigned long long)offset, why);
+    hint_set(bt, hint);
     block_kill(bt, at->block);
     bt->stats.retranslated++;
 }
 
-/* The fault is the guest's: one of many? */
-static void check_after_fault(struct bt *bt, const struct recovered *at, const char *why) {
-    if (hint_after_fault(bt, at->block->gla + (at->eip - at->block->eip)))
-        make_checked(bt, at, 0, why);
+/* Translates this instruction in checked form from now on. */
+static void make_checked(struct bt *bt, const struct recovered *at, int64_t offset,
+                         const char *why) {
+    retranslate(bt, at, instruction(at), offset, why);
 }
 
 static bool block_on_frame(const struct bt *bt, const struct block *b, uint32_t frame) {
@@ -87,7 +91,8 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
         return true;
     case MMU_FAULT_GUEST:
         v->activity = ACTIVITY_GUEST_FAULT;
-        check_after_fault(bt, at, "many page faults");
+        if (hint_after_fault(bt, instruction(at)))
+            make_checked(bt, at, offset, "many page faults");
         return false;
     case MMU_FAULT_CODE_WRITE:
         if (code_write(bt, v, at, (gla_t)offset, gpa))
@@ -150,8 +155,8 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         vcpu_raise(v, VEC_UD); /* SDM vol. 1 section 11.5.1 */
     } else {
         vcpu_raise(v, vector);
-        if (vector == VEC_DE)
-            check_after_fault(bt, &at, "many divide errors");
+        if (vector == VEC_DE && hint_after_fault(bt, instruction(&at)))
+            retranslate(bt, &at, HINT_DIVIDE(instruction(&at)), 0, "many divide errors");
     }
     leave(bt, v, regs);
     return true;

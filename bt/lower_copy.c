@@ -169,11 +169,9 @@ void lower_copy(struct translation *t, const struct insn *i) {
 }
 
 void lower_divide(struct translation *t, const struct insn *i) {
-    /* known for its divide errors */
-    if (t->hinted)
+    if (hint_get(t->bt, HINT_DIVIDE(translation_gla(t))))
         exit_callout(t, callout_divide, lower_callout_arg(t, i));
-    else
-        lower_copy(t, i);
+    lower_copy(t, i);
 }
 
 void lower_nop(struct translation *t, const struct insn *i) {

@@ -76,7 +76,7 @@ static void lower_beside_ferr(struct translation *t, const struct insn *i) {
 }
 
 static void lower_one(struct translation *t, const struct insn *i) {
-    t->hinted = hint_get(t->bt, t->block->gla + (t->eip - t->block->eip));
+    t->hinted = hint_get(t->bt, translation_gla(t));
     t->checked = !(t->key & KEY_DIRECT) || t->hinted;
     t->incomplete = false;
     if (esp_fold(t, i))
@@ -128,7 +128,7 @@ static void lower_fault(struct translation *t, enum insn_status status) {
 static bool next_insn(struct translation *t, unsigned index, struct insn *out,
                       enum insn_status *status) {
     struct vcpu *v = t->v;
-    gla_t gla = t->block->gla + (t->eip - t->block->eip);
+    gla_t gla = translation_gla(t);
     uint32_t limit = t->block->cs_limit;
     unsigned room = page_rest(gla);
 

@@ -77,6 +77,11 @@ static inline bool translation_single(const struct translation *t) {
     return (t->key & KEY_SINGLE) != 0;
 }
 
+/* Linear address of the instruction at hand. */
+static inline gla_t translation_gla(const struct translation *t) {
+    return t->block->gla + (t->eip - t->block->eip);
+}
+
 /* From here on host code belongs to guest EIP `eip`. */
 void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix);
 

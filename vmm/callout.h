@@ -115,7 +115,7 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(pusha)                                                                                       \
     X(popa)                                                                                        \
     X(enter)                                                                                       \
-    X(divide) /* DIV IDIV, CO_REG 6 or 7: vmm/divide.c */                                          \
+    X(divide) /* #DE if DIV or IDIV (CO_REG 6 or 7) would fault: vmm/divide.c */                   \
     /* vmm/fpu.c */                                                                                \
     X(fnstenv)                                                                                     \
     X(fnsave)                                                                                      \

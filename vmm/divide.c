@@ -1,7 +1,6 @@
 /*
- * DIV and IDIV in C (Intel SDM vol. 2A). Translated code divides by itself; this is for the rare
- * instruction whose divide errors come so thick that the host's exception is the dearer way
- * (bt/hints.c). The flags, undefined after a division, stay.
+ * Will DIV or IDIV fault (Intel SDM vol. 2A)? Asked first where divide errors come so thick that
+ * the host's exception is the dearer way (bt/hints.c). The division itself is the processor's.
  */
 #include "vmm/callout_priv.h"
 #include "vmm/cpu.h"
@@ -40,15 +39,6 @@ static uint64_t magnitude(uint64_t value, unsigned bits) {
     return (negative(value, bits) ? 0 - value : value) & mask;
 }
 
-static void set_results(struct vcpu *v, unsigned size, uint32_t quotient, uint32_t remainder) {
-    if (size == 1) {
-        callout_set_reg(v, EAX, (quotient & 0xff) | (remainder & 0xff) << 8, 2);
-        return;
-    }
-    callout_set_reg(v, EAX, quotient, size);
-    callout_set_reg(v, EDX, remainder, size);
-}
-
 /* CO_REG is the opcode extension: 6 DIV, 7 IDIV. */
 enum callout_result callout_divide(struct vcpu *v, uint64_t arg) {
     unsigned size = CO_OPSIZE(arg), bits = 8 * size;
@@ -65,12 +55,9 @@ enum callout_result callout_divide(struct vcpu *v, uint64_t arg) {
     }
     if (d == 0)
         return callout_raise(v, VEC_DE);
-    uint64_t q = n / d, r = n % d;
     uint64_t largest =
         is_signed ? (1ull << (bits - 1)) - (minus_n == minus_d) : ~0ull >> (64 - bits);
-    if (q > largest)
+    if (n / d > largest)
         return callout_raise(v, VEC_DE);
-    set_results(v, size, (uint32_t)(minus_n != minus_d ? 0 - q : q),
-                (uint32_t)(minus_n ? 0 - r : r));
     return CALLOUT_NEXT;
 }
