@@ -51,7 +51,8 @@ struct bt_stats {
     uint64_t dispatches, jump_misses, callouts, retranslated, unsupported, smc_writes;
     uint64_t exits; /* direct exits translated */
     uint64_t native_runs, native_ns;
-    uint64_t host_faults, polls, exceptions, interrupts, translate_ns, halt_ns, run_ns;
+    uint64_t host_faults, polls, exceptions, interrupts, halt_ns, run_ns;
+    uint64_t translate_tsc; /* ticks of the host's TSC, counted for -stats: clocks cost more */
     uint64_t samples_translated, samples_vmm; /* kicks that found the one or the other running */
     uint64_t cache_used, cache_size;
 };

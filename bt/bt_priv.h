@@ -25,6 +25,7 @@ enum {
     JUMP_LOG = 16384,
     HINTS = 16 * 1024,
     FAULT_SITES = 64,
+    HINT_PAGES = 4096,
     RECENT_BLOCKS = 64,
 };
 
@@ -152,6 +153,7 @@ struct bt {
     uint32_t hint_count;
     struct fault_site fault_sites[FAULT_SITES];
     uint32_t kicks;
+    uint64_t hint_pages[HINT_PAGES / 64]; /* pages that may have hints */
     struct insn_decoder *decoder;
     /* thunks: TC offsets */
     uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_jump_miss;

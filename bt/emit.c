@@ -63,7 +63,8 @@ static uint8_t *put_rex(uint8_t *p, unsigned rex, bool force) {
     return p;
 }
 
-static uint8_t *put_modrm_mem(uint8_t *p, int reg, const struct mop *m) {
+static inline __attribute__((always_inline)) uint8_t *put_modrm_mem(uint8_t *p, int reg,
+                                                                    const struct mop *m) {
     unsigned r = ((unsigned)reg & 7) << 3;
     unsigned index = m->index == REG_NONE ? 4 : (unsigned)m->index & 7;
 

@@ -14,17 +14,25 @@ static uint32_t slot_of(gla_t gla) {
     return (gla * 0x9e3779b1u) >> 18 & (HINTS - 1);
 }
 
-bool hint_get(const struct bt *bt, gla_t gla) {
-    uint32_t s = slot_of(gla);
+/* Pages without any are most: they are told by a bit, modulo 16 MiB. */
+static uint32_t page_bit(gla_t gla) {
+    return gla >> PAGE_SHIFT & (HINT_PAGES - 1);
+}
 
+bool hint_get(const struct bt *bt, gla_t gla) {
+    uint32_t s = slot_of(gla), page = page_bit(gla);
+
+    if (!(bt->hint_pages[page / 64] >> (page % 64) & 1))
+        return false;
     return bt->hints[s] == gla + 1 || bt->hints[s ^ 1] == gla + 1;
 }
 
 void hint_set(struct bt *bt, gla_t gla) {
-    uint32_t s = slot_of(gla);
+    uint32_t s = slot_of(gla), page = page_bit(gla);
 
     if (hint_get(bt, gla))
         return;
+    bt->hint_pages[page / 64] |= 1ull << (page % 64);
     /* two ways; the younger stays in the second */
     bt->hints[s ^ 1] = bt->hints[s];
     bt->hints[s] = gla + 1;

@@ -50,6 +50,7 @@ static size_t pair_of(uint64_t key) {
 const struct insn *shape_find(const struct insn_shapes *s, uint64_t key) {
     size_t n = pair_of(key);
 
+    __builtin_prefetch(&s->insn[n]); /* while the keys are on their way */
     if (s->key[n] == key)
         return &s->insn[n];
     return s->key[n + 1] == key ? &s->insn[n + 1] : NULL;

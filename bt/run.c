@@ -9,6 +9,7 @@
 #include "vmm/activity.h"
 #include "vmm/cpu.h"
 #include "vmm/fpu_error.h"
+#include "vmm/tsc.h"
 
 typedef void (*enter_fn)(struct vcpu *v, void *host);
 
@@ -58,10 +59,10 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
     }
     if (!b) {
         uint32_t before = activity_begin(v, ACTIVITY_TRANSLATE);
-        uint64_t start = bt->vm->counting ? host_clock_ns() : 0;
+        uint64_t start = bt->vm->counting ? tsc_host() : 0;
         b = translate_block(bt, v, page, key);
         if (start)
-            bt->stats.translate_ns += host_clock_ns() - start;
+            bt->stats.translate_tsc += tsc_host() - start;
         activity_end(v, before);
     }
     return b;

@@ -139,6 +139,7 @@ static bool next_insn(struct translation *t, unsigned index, struct insn *out,
     }
     if (room > INSN_MAX_BYTES)
         room = INSN_MAX_BYTES;
+    __builtin_prefetch(t->page_bytes + (gla & ~PAGE_MASK) + 64); /* code not read before */
     *status = decode(t, t->page_bytes + (gla & ~PAGE_MASK), room, out);
     /* a 16th byte can only be found out to be one once 15 have been fetched */
     if ((*status == INSN_PARTIAL || *status == INSN_TOO_LONG) && room < INSN_MAX_BYTES) {

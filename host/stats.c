@@ -51,7 +51,8 @@ static void seconds(stats_print_fn print, const char *name, uint64_t ns, uint64_
 }
 
 static void print_time(stats_print_fn print, const struct bt_stats *b) {
-    uint64_t other = b->translate_ns + b->halt_ns + b->native_ns;
+    uint64_t translate_ns = portion(b->translate_tsc, host_tsc_hz(), 1000000000);
+    uint64_t other = translate_ns + b->halt_ns + b->native_ns;
     title(print, "time (s)");
     seconds(print, "total", b->run_ns, b->run_ns);
     seconds(print, "guest code and callouts", b->run_ns > other ? b->run_ns - other : 0, b->run_ns);
@@ -62,7 +63,7 @@ static void print_time(stats_print_fn print, const struct bt_stats *b) {
         share(print, "  samples in translated code", b->samples_translated, samples);
         share(print, "  samples in the VMM", b->samples_vmm, samples);
     }
-    seconds(print, "translating", b->translate_ns, b->run_ns);
+    seconds(print, "translating", translate_ns, b->run_ns);
     seconds(print, "halted", b->halt_ns, b->run_ns);
 }
 

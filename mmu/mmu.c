@@ -18,7 +18,7 @@
 #define BUDGET_MIN 256u
 
 /* Pages of kernel text that are write-protected together: an aligned group. */
-#define PROTECT_GROUP 16u
+#define PROTECT_GROUP 64u
 
 /* A window that has lost this share of its pages at a CR3 load belongs to a dead address space. */
 #define SUCCESSOR_PAGES 8u

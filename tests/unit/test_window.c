@@ -104,30 +104,30 @@ static void large_page_is_one_mapping(void **state) {
     assert_int_equal(kernel_shows(KERNEL + 0x10000), 0x00410003);
 }
 
-/* Kernel text in a large page is protected sixteen pages at a time, code that runs elsewhere not.
+/* Kernel text in a large page is protected 64 pages at a time, code that runs elsewhere not.
  */
 static void kernel_text_is_protected_in_groups(void **state) {
     (void)state;
     start();
     rig_put32(DIR + (KERNEL >> 22) * 4, 0x00400000 | RW | PTE_PS | PTE_G);
     touch(KERNEL, true);
-    mmu_protect_code(&rig.vm, 0x00427000, KERNEL + 0x27000);
-    assert_int_equal(kernel_shows(KERNEL + 0x1f000), 0x0041f003);
-    assert_int_equal(kernel_shows(KERNEL + 0x20000), 0x00420001);
-    assert_int_equal(kernel_shows(KERNEL + 0x2f000), 0x0042f001);
-    assert_int_equal(kernel_shows(KERNEL + 0x30000), 0x00430003);
+    mmu_protect_code(&rig.vm, 0x00457000, KERNEL + 0x57000);
+    assert_int_equal(kernel_shows(KERNEL + 0x3f000), 0x0043f003);
+    assert_int_equal(kernel_shows(KERNEL + 0x40000), 0x00440001);
+    assert_int_equal(kernel_shows(KERNEL + 0x7f000), 0x0047f001);
+    assert_int_equal(kernel_shows(KERNEL + 0x80000), 0x00480003);
     unsigned calls = host_stub.window_calls;
-    mmu_protect_code(&rig.vm, 0x00428000, KERNEL + 0x28000);
+    mmu_protect_code(&rig.vm, 0x00458000, KERNEL + 0x58000);
     assert_int_equal(host_stub.window_calls, calls);
-    mmu_protect_code(&rig.vm, 0x00431000, ELSEWHERE);
-    assert_int_equal(kernel_shows(KERNEL + 0x30000), 0x00430003);
-    assert_int_equal(kernel_shows(KERNEL + 0x31000), 0x00431001);
+    mmu_protect_code(&rig.vm, 0x00481000, ELSEWHERE);
+    assert_int_equal(kernel_shows(KERNEL + 0x80000), 0x00480003);
+    assert_int_equal(kernel_shows(KERNEL + 0x81000), 0x00481001);
     /* a write to a neighbour makes writable what holds no code */
-    touch(KERNEL + 0x21000, true);
-    assert_int_equal(kernel_shows(KERNEL + 0x21000), 0x00421003);
-    assert_int_equal(kernel_shows(KERNEL + 0x27000), 0x00427001);
-    assert_int_equal(kernel_shows(KERNEL + 0x28000), 0x00428001);
-    assert_int_equal(fault(KERNEL + 0x28000, true), MMU_FAULT_CODE_WRITE);
+    touch(KERNEL + 0x41000, true);
+    assert_int_equal(kernel_shows(KERNEL + 0x41000), 0x00441003);
+    assert_int_equal(kernel_shows(KERNEL + 0x57000), 0x00457001);
+    assert_int_equal(kernel_shows(KERNEL + 0x58000), 0x00458001);
+    assert_int_equal(fault(KERNEL + 0x58000, true), MMU_FAULT_CODE_WRITE);
 }
 
 static void clean_large_page_is_read_only(void **state) {
