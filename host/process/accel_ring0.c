@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/process/files.h"
+
 #define MIB       (1ull << 20)
 #define EXIT_PORT "0xf4"
 
@@ -51,6 +53,11 @@ static int unfit(char message[OPTIONS_MESSAGE], const char *what) {
 static int check(const struct options *o, char message[OPTIONS_MESSAGE]) {
     if (o->log_path != NULL || o->log_filter != NULL || o->symbols != NULL || o->profile != NULL)
         return unfit(message, "-D, -dfilter, -symbols and -profile are for -accel process");
+    if (o->screendump != NULL)
+        return unfit(message, "-screendump-text is for -accel process");
+    for (unsigned i = 0; i < OPTIONS_DISKS; i++)
+        if (o->disk[i].path != NULL && o->disk[i].read_only)
+            return unfit(message, "-drive: the machine has no read-only disks");
     const char *append = o->append;
     if (strchr(append, '\n') != NULL)
         return unfit(message, "-append must be one line");
@@ -75,8 +82,16 @@ static int find_vmm(char path[VALUE], char message[OPTIONS_MESSAGE]) {
     return 0;
 }
 
+static unsigned disk_mask(const struct options *o) {
+    unsigned mask = 0;
+    for (unsigned i = 0; i < OPTIONS_DISKS; i++)
+        mask |= (unsigned)(o->disk[i].path != NULL) << i;
+    return mask;
+}
+
 /* The options module, as a file that only QEMU sees. Its descriptor, or -1. */
-static int write_options(const struct options *o, char message[OPTIONS_MESSAGE]) {
+static int write_options(const struct options *o, const char *vga_bios,
+                         char message[OPTIONS_MESSAGE]) {
     int fd = memfd_create("options", 0);
     FILE *f = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
     if (f == NULL)
@@ -86,6 +101,11 @@ static int write_options(const struct options *o, char message[OPTIONS_MESSAGE])
     fprintf(f, "-append %s\n-d %u\n", o->append, o->log_mask);
     if (o->bios != NULL)
         fputs("-bios\n", f);
+    if (vga_bios != NULL)
+        fputs("-vga-bios\n", f);
+    if (o->nographic)
+        fputs("-serial-console\n", f);
+    fprintf(f, "-disks %u\n", disk_mask(o));
     if (o->no_reboot)
         fputs("-no-reboot\n", f);
     if (o->stats)
@@ -108,19 +128,20 @@ static char *add_file(char *at, const char *end, const char *name) {
     return at;
 }
 
-/* Options, ROM, kernel, and -initrd's list as it stands. */
-static char *module_list(const struct options *o, int options_fd) {
+/* Options, ROMs, kernel, and -initrd's list as it stands. */
+static char *module_list(const struct options *o, const char *vga_bios, int options_fd) {
     const char *const none = "";
     const char *initrd = o->initrd != NULL ? o->initrd : none;
     size_t size = 2 * (strlen(o->kernel != NULL ? o->kernel : none) +
-                       strlen(o->bios != NULL ? o->bios : none)) +
+                       strlen(o->bios != NULL ? o->bios : none) +
+                       strlen(vga_bios != NULL ? vga_bios : none)) +
                   strlen(initrd) + 64;
     char *list = malloc(size);
     if (list == NULL)
         return NULL;
     char *end = list + size;
     char *at = list + snprintf(list, size, "/dev/fd/%d", options_fd);
-    const char *files[] = {o->bios, o->kernel};
+    const char *files[] = {o->bios, vga_bios, o->kernel};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (files[i] == NULL)
             continue;
@@ -155,12 +176,31 @@ static unsigned long long machine_mib(const struct options *o) {
     return guest <= LOW_GUEST_MAX ? guest + rest : LOW_MIB + guest + rest;
 }
 
+/* The disks as the machine's IDE disks: pairs of arguments. */
+static void add_drives(const struct options *o, const char *drives[2 * OPTIONS_DISKS],
+                       char text[OPTIONS_DISKS][2 * VALUE]) {
+    for (unsigned i = 0, n = 0; i < OPTIONS_DISKS; i++) {
+        if (o->disk[i].path == NULL)
+            continue;
+        char *end = text[i] + sizeof text[i];
+        char *at = text[i] + snprintf(text[i], sizeof text[i],
+                                      "if=ide,index=%u,format=raw,snapshot=%s,file=", i,
+                                      o->disk[i].snapshot ? "on" : "off");
+        add_file(at, end, o->disk[i].path);
+        drives[n++] = "-drive";
+        drives[n++] = text[i];
+    }
+}
+
 /* In the child: becomes QEMU. */
 _Noreturn static void become_machine(const struct options *o, const char *vmm, char *modules,
                                      int messages_fd) {
     char memory[32], serial[VALUE], debugcon[VALUE], messages[64];
+    static char drive_text[OPTIONS_DISKS][2 * VALUE];
+    const char *drives[2 * OPTIONS_DISKS] = {NULL};
     snprintf(memory, sizeof memory, "%llu", machine_mib(o));
     snprintf(messages, sizeof messages, "file,id=messages,path=/dev/fd/%d,append=on", messages_fd);
+    add_drives(o, drives, drive_text);
     chr_name(&o->serial, serial);
     chr_name(&o->debugcon, debugcon);
     const char *const argv[] = {"qemu-system-x86_64",
@@ -191,6 +231,14 @@ _Noreturn static void become_machine(const struct options *o, const char *vmm, c
                                 "isa-debug-exit,iobase=" EXIT_PORT ",iosize=4",
                                 "-debugcon",
                                 debugcon,
+                                drives[0],
+                                drives[1],
+                                drives[2],
+                                drives[3],
+                                drives[4],
+                                drives[5],
+                                drives[6],
+                                drives[7],
                                 NULL};
     execvp(argv[0], (char *const *)argv);
     fprintf(stderr, "ringone: -accel ring0: qemu-system-x86_64: %s\n", strerror(errno));
@@ -207,10 +255,11 @@ static void copy_messages(int fd) {
             continue;
         if (n <= 0)
             return;
+        size_t kept = 0;
         for (ssize_t i = 0; i < n; i++)
             if (text[i] != '\r' || raw)
-                fputc(text[i], stderr);
-        fflush(stderr);
+                text[kept++] = text[i];
+        fwrite(text, 1, kept, stderr); /* at once: QEMU writes to the same terminal */
     }
 }
 
@@ -238,10 +287,12 @@ int accel_ring0_run(const struct options *o, char message[OPTIONS_MESSAGE]) {
     int messages[2];
     if (check(o, message) != 0 || find_vmm(vmm, message) != 0)
         return -1;
-    int options_fd = write_options(o, message);
+    char *vga_bios = o->bios != NULL ? files_vga_bios(o->bios) : NULL;
+    int options_fd = write_options(o, vga_bios, message);
+    char *modules = options_fd >= 0 ? module_list(o, vga_bios, options_fd) : NULL;
+    free(vga_bios);
     if (options_fd < 0)
         return -1;
-    char *modules = module_list(o, options_fd);
     pid_t child = modules != NULL && pipe(messages) == 0 ? fork() : -1;
     if (child < 0) {
         free(modules);

@@ -130,18 +130,24 @@ static bool read_module(char *element, struct load_module *m, struct file_source
 }
 
 /* The VGA BIOS of the package that the firmware came in stands beside it; it may be missing. */
-static bool read_vga_bios(const char *bios, struct load_blob *blob, char message[OPTIONS_MESSAGE]) {
+char *files_vga_bios(const char *bios) {
     static const char name[] = "vgabios-isavga.bin";
     const char *slash = strrchr(bios, '/');
     size_t folder = slash ? (size_t)(slash - bios) + 1 : 0;
     char *path = malloc(folder + sizeof name);
-    if (path == NULL) {
-        snprintf(message, OPTIONS_MESSAGE, "-bios: %s", strerror(errno));
-        return false;
-    }
+    if (path == NULL)
+        return NULL;
     memcpy(path, bios, folder);
     memcpy(path + folder, name, sizeof name);
-    bool read = access(path, F_OK) != 0 || files_read_one("-bios", path, blob, message);
+    if (access(path, F_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+static bool read_vga_bios(const char *bios, struct load_blob *blob, char message[OPTIONS_MESSAGE]) {
+    char *path = files_vga_bios(bios);
+    bool read = path == NULL || files_read_one("-bios", path, blob, message);
     free(path);
     return read;
 }

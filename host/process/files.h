@@ -36,6 +36,10 @@ bool files_read_one(const char *option, const char *path, struct load_blob *blob
  * a comma within is written twice. False: message says which file and why. */
 bool files_read(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]);
 
+/* Where the VGA BIOS of this boot ROM's package is: memory from malloc. NULL: there is none, or no
+ * memory. */
+char *files_vga_bios(const char *bios);
+
 /* The kernel and its modules are in guest memory now: gives back the memory of those that can be
  * read again. An initrd may have much of it. */
 void files_put_away(struct files *f);

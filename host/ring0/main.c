@@ -8,6 +8,7 @@
 
 #include "bt/bt.h"
 #include "host/host.h"
+#include "host/ring0/blk.h"
 #include "host/ring0/clock.h"
 #include "host/ring0/console.h"
 #include "host/ring0/cpu_ops.h"
@@ -50,7 +51,7 @@ static struct options options;
 static int options_module = -1; /* its place in boot.modules */
 static struct load_module guest_modules[BOOT_MODULES];
 static struct load_request request;
-static struct load_blob rom;
+static struct load_blob rom, vga_rom;
 static _Alignas(16) uint8_t ring1_stack[STACK_BYTES];
 
 void kernel_main(uint32_t multiboot); /* called by boot.S */
@@ -84,7 +85,7 @@ static void read_options(void) {
 
 /* The other modules: the ROM if there is one, the kernel, what is for the guest. */
 static void sort_modules(void) {
-    bool rom_next = options.bios;
+    bool rom_next = options.bios, vga_rom_next = options.vga_bios;
 
     request.modules = guest_modules;
     request.cmdline = options.append;
@@ -96,6 +97,9 @@ static void sort_modules(void) {
         if (rom_next) {
             rom = blob(m);
             rom_next = false;
+        } else if (vga_rom_next) {
+            vga_rom = blob(m);
+            vga_rom_next = false;
         } else if (!request.kernel_name) {
             request.kernel = blob(m);
             request.kernel_name = m->text;
@@ -119,6 +123,9 @@ static void load(void) {
 static void create(void) {
     struct board_config board = {.rom = rom.data,
                                  .rom_bytes = (uint32_t)rom.size,
+                                 .vga_rom = vga_rom.data,
+                                 .vga_rom_bytes = (uint32_t)vga_rom.size,
+                                 .serial_console = options.serial_console,
                                  .serial_mask = 1,
                                  .debugcon = options.debugcon ? CHANNEL_DEBUGCON : -1};
     /* the ROM is there twice, below 1 MiB and below 4 GiB */
@@ -180,6 +187,7 @@ static void print_stats(void) {
 }
 
 static void ring1_main(void) {
+    blk_give(options.disks);
     create();
     load();
     trap_watch(&machine.vcpu);

@@ -91,6 +91,23 @@ static const char *take_random(struct options *o, const char *value) {
     return NULL;
 }
 
+static const char *take_disks(struct options *o, const char *value) {
+    o->disks = (uint32_t)number(&value);
+    return *value || o->disks > 15 ? "-disks: not a mask of disks 0 to 3" : NULL;
+}
+
+static const char *take_vga_bios(struct options *o, const char *value) {
+    (void)value;
+    o->vga_bios = true;
+    return NULL;
+}
+
+static const char *take_serial_console(struct options *o, const char *value) {
+    (void)value;
+    o->serial_console = true;
+    return NULL;
+}
+
 static const char *take_limit(struct options *o, const char *value) {
     o->limit_ms = (uint32_t)number(&value);
     return *value || o->limit_ms == 0 ? "-limit: not a number of milliseconds" : NULL;
@@ -138,6 +155,9 @@ static const struct {
     {"-selftest-random", take_random},
     {"-bios", take_bios},
     {"-limit", take_limit},
+    {"-disks", take_disks},
+    {"-vga-bios", take_vga_bios},
+    {"-serial-console", take_serial_console},
     {"-debugcon", take_debugcon},
     {"-d", take_log}, /* mask of enum host_log */
     {"-messages", take_messages},

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "host/host.h"
+#include "host/ring0/ata.h"
 #include "host/ring0/clock.h"
 #include "host/ring0/console.h"
 #include "host/ring0/cpu_ops.h"
@@ -62,6 +63,12 @@ static void gs_base(uint64_t a, uint64_t b, struct trap_frame *f) {
     write_msr(MSR_GS_BASE, a);
 }
 
+static void disk(uint64_t a, uint64_t b, struct trap_frame *f) {
+    (void)b;
+    (void)f;
+    ata_do((struct ata_request *)(uintptr_t)a);
+}
+
 static void off(uint64_t a, uint64_t b, struct trap_frame *f) {
     (void)b;
     (void)f;
@@ -84,6 +91,7 @@ static const struct {
     [SERVICE_USER] = {user, "run user code natively"},
     [SERVICE_DEBUGCON] = {debugcon, "debug console"},
     [SERVICE_GS_BASE] = {gs_base, "set GS.base"},
+    [SERVICE_DISK] = {disk, "disk"},
     [SERVICE_POWER_OFF] = {off, "power off"},
     [SERVICE_PANIC] = {panic, "panic"},
 };
