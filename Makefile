@@ -144,11 +144,25 @@ export RINGONE ?= $(BUILD)/ringone
 export GUEST
 RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz bench boot ring0)) tests/boot/firmware tests/boot/bad_input.py)
 
-.PHONY: test test-bochs unit unit-programs sanitize check bench bench-ring0 coverage fuzz
+.PHONY: test test-bochs test-ring0 unit unit-programs sanitize check bench bench-ring0 coverage fuzz
 test: deps ## run all tests
 	$(MAKE) all unit
 	failed=; for runner in $(RUNNERS); do echo "== $$runner"; $$runner || failed="$$failed $$runner"; done; \
+		echo "== on the ring-0 host"; \
+		tests/guest/run --host ring0 || failed="$$failed guest/ring0"; \
+		REFERENCE=ring0 tests/boot/run $(RING0_BOOTS) || failed="$$failed boot/ring0"; \
+		REFERENCE=ring0 tests/boot/firmware $(RING0_FIRMWARE) || failed="$$failed firmware/ring0"; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+# `make test` runs these few on the ring-0 host, test-ring0 all.
+RING0_BOOTS    := ctrl_c digests_are_right[686-pae] processes_come_and_go[686] is_an_error
+RING0_FIRMWARE := bios_runs snapshot every_reset
+
+test-ring0: deps ## all guest, boot and firmware tests on the ring-0 host (many minutes)
+	$(MAKE) all
+	failed=; tests/guest/run --host ring0 || failed=1; tests/ring0/run || failed=1; \
+		REFERENCE=ring0 tests/boot/run || failed=1; \
+		REFERENCE=ring0 tests/boot/firmware || failed=1; test -z "$$failed"
 
 unit-programs: $(UNIT_TESTS)
 unit: unit-programs ## run the unit tests only
