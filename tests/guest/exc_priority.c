@@ -72,6 +72,8 @@ CODE(mov_ss_twice, "movl %ss, %eax; sti; movl %eax, %ss; movl %eax, %ss; nop; no
 CODE(pop_ss_nops, "pushl %ss; sti; popl %ss; nop; nop");
 CODE(lss_nops, "movl %esp, (%esi); movw %ss, 4(%esi); sti; lssl (%esi), %esp; nop; nop");
 CODE(popf_nops, "pushfl; orl $0x200, (%esp); popfl; nop; nop");
+CODE(popf_lss, "movl %esp, (%esi); movw %ss, 4(%esi); pushfl; orl $0x200, (%esp); addl $0, %eax; "
+               "popfl; lssl (%esi), %esp; nop; nop");
 CODE(iret_nops, "pushfl; orl $0x200, (%esp); pushl %cs; pushl $1f; iretl; 1: nop; nop");
 CODE(store_sti, "movl %eax, (%esi); nop; nop");
 CODE(sti_store, "sti; movl %eax, (%esi); nop; nop");
@@ -116,6 +118,7 @@ void guest_main(void) {
         attempt("LSS", with(ROW(lss_nops, ring), iopl), true);
         attempt("POPF", with(ROW(popf_nops, ring), iopl), true);
         attempt("POPF, TF", with(ROW(popf_nops, ring), iopl | FLAG_TF), true);
+        attempt("POPF, LSS", with(ROW(popf_lss, ring), iopl), true);
         attempt("IRET", with(ROW(iret_nops, ring), iopl), true);
         attempt("STI, #UD", with(ROW(sti_ud, ring), iopl), true);
         write_dr0(ARENA);
