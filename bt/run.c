@@ -103,8 +103,11 @@ static void prefill(const struct bt *bt, struct vcpu *v) {
     if (!v->prefill)
         return;
     v->prefill = false;
-    if (vcpu_user(v) && !hint_get(bt, v->seg[SEG_CS].base + v->eip))
+    if (vcpu_user(v) && !hint_get(bt, v->seg[SEG_CS].base + v->eip)) {
+        uint32_t before = activity_begin(v, ACTIVITY_FILL);
         mmu_prefill(v, v->cr2);
+        activity_end(v, before);
+    }
 }
 
 static void run_translated(struct bt *bt, struct vcpu *v) {
