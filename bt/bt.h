@@ -13,6 +13,7 @@
 struct vcpu;
 struct vm;
 struct host_regs;
+struct host_user;
 
 /* Creates the translator of a VM with a translation cache of cache_bytes. False: no host memory. */
 bool bt_create(struct vm *vm, size_t cache_bytes);
@@ -32,6 +33,11 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
  * (bt/native.c). True: resolved, run on. */
 bool bt_user_fault(struct vcpu *v, gla_t gla, uint32_t error);
 
+/* Code that host_user_run ran has ended; *u and struct vcpu's general registers say how. Sets RSP,
+ * R15, RIP and RFLAGS of *next: where the host goes on, in code memory, with interrupts possible.
+ * The other registers do not matter. */
+void bt_user_end(struct vcpu *v, const struct host_user *u, struct host_regs *next);
+
 /* Makes translated code return to the run loop soon. From a host signal/interrupt handler with the
  * interrupted registers, or with NULL from VMM code. Async-signal-safe. */
 void bt_kick(struct vcpu *v, struct host_regs *regs);
@@ -50,9 +56,10 @@ struct bt_stats {
     uint64_t blocks, guest_insns, guest_bytes, host_bytes, flushes, invalidated, chained, unchained;
     uint64_t dispatches, jump_misses, callouts, retranslated, unsupported, smc_writes;
     uint64_t exits; /* direct exits translated */
-    uint64_t native_runs, native_ns;
+    uint64_t native_runs;
     uint64_t host_faults, polls, exceptions, interrupts, halt_ns, run_ns;
-    uint64_t translate_tsc; /* ticks of the host's TSC, counted for -stats: clocks cost more */
+    /* ticks of the host's TSC, the first counted for -stats: clocks cost more */
+    uint64_t translate_tsc, native_tsc;
     uint64_t samples_translated, samples_vmm; /* kicks that found the one or the other running */
     uint64_t cache_used, cache_size;
 };

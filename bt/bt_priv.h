@@ -108,7 +108,11 @@ enum {
 struct native_gdt {
     uint64_t guest[HOST_USER_GDT]; /* as the guest had it when last looked at */
     uint64_t user[HOST_USER_GDT];  /* what of it user code may see */
-    uint64_t version;              /* of this and of the LDT */
+    uint64_t version;              /* of this and of the LDT: counts changes; 0: never looked at */
+    uint32_t bytes;                /* how many of `guest` the limit lets in */
+    const uint8_t *at; /* where memory holds them while v->tables_epoch is `epoch`, or NULL */
+    uint64_t epoch;
+    uint16_t limit;
 };
 
 /* The guest's LDT for the same (native_ldt.c). */
@@ -159,6 +163,7 @@ struct bt {
     uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_jump_miss;
     uint32_t thunk_return_miss, thunk_return_miss_end;
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
+    uint32_t thunk_native, thunk_resume;
     struct insn insns[BLOCK_MAX_INSNS];
     uint32_t interrupted;        /* number of the block that the last kick met; 0 none */
     uint32_t heat_clock;         /* samples of user code (heat.c) */
@@ -169,6 +174,10 @@ struct bt {
     bool native_refused;          /* the next instruction is the translator's (native.c) */
     struct native_gdt native_gdt;
     struct native_ldt native_ldt;
+    struct host_user user;            /* for native runs */
+    struct seg native_seg[SEG_COUNT]; /* the segments that user.selector stands for ... */
+    uint64_t native_seg_version;      /* ... with this version of native_gdt; 0: none */
+    uint64_t native_start;            /* TSC when the run began */
     struct bt_stats stats;
 };
 
@@ -295,6 +304,24 @@ void single_end(struct vcpu *v, bool resume, unsigned shadow_before);
  * --------------------------------------------------------------------------------------------------
  */
 void thunks_emit(struct bt *bt);
+
+/* -- run.c -- */
+/* Runs translated code at TC offset `host` until it leaves. */
+void run_enter(struct bt *bt, struct vcpu *v, uint32_t host);
+/* Before any of it: the poll, the window, the stack. */
+void run_arm(struct bt *bt, struct vcpu *v);
+/* After a page fault of user code, v->prefill: saves the host's, unless the instruction is in
+ * checked form. */
+void run_prefill(const struct bt *bt, struct vcpu *v);
+/* Delivers v->exc. False: triple fault, the VM stops. */
+bool run_deliver_fault(struct bt *bt, struct vcpu *v);
+/* True: the run loop has something to do before the guest may go on. */
+static inline bool run_due(const struct vcpu *v) {
+    const struct vm *vm = v->vm;
+
+    return vm->kicked || vm->stop || v->exc.pending || (v->nmi_pending && !v->nmi_blocked) ||
+           (v->intr_line && v->ifl);
+}
 
 /* -- bt.c -- */
 /* Place of a callout in the statistics. */

@@ -18,6 +18,7 @@
  * branches, the places where interrupts are taken.
  */
 #include "bt/lower.h"
+#include "bt/native.h"
 #include "bt/translation.h"
 
 void exit_direct(struct translation *t, uint32_t target, uint8_t *branch) {
@@ -159,7 +160,8 @@ void exit_callout(struct translation *t, callout_fn fn, uint64_t arg) {
     emit_store_imm(e, MOP_VCPU(eip), t->eip);
     emit_store_imm(e, MOP_VCPU(next_eip), t->next_eip);
     emit_mov64_ri(e, R9, arg);
-    emit_mov64_ri(e, R8, (uint64_t)(uintptr_t)fn);
+    callout_fn run = t->key & (KEY_SINGLE | KEY_FERR) ? fn : native_callout(fn);
+    emit_mov64_ri(e, R8, (uint64_t)(uintptr_t)run);
     emit_mov_ri(e, R10, bt_callout_index(fn)); /* for -stats */
     emit_patch32(emit_call(e), bt_rw(t->bt, t->bt->thunk_callout));
 }

@@ -12,8 +12,9 @@ static const struct {
 } thunks[] = {
 #define THUNK(n)                                                                                   \
     { offsetof(struct bt, thunk_##n), #n }
-    THUNK(enter),   THUNK(exit),   THUNK(exit_raw),    THUNK(jump_miss), THUNK(callout),
-    THUNK(prepare), THUNK(commit), THUNK(commit_stay), THUNK(segment),
+    THUNK(enter),   THUNK(exit),    THUNK(exit_raw), THUNK(jump_miss),
+    THUNK(callout), THUNK(prepare), THUNK(commit),   THUNK(commit_stay),
+    THUNK(segment), THUNK(native),  THUNK(resume),
 #undef THUNK
 };
 

@@ -7,6 +7,14 @@
 #include "vmm/debug_trap.h"
 #include "vmm/segment.h"
 
+static inline uint32_t segment_key(const struct vcpu *v, unsigned s) {
+    enum segment_class class = segment_class(&v->seg[s], s == SEG_CS);
+
+    if (class == SEGMENT_CHECKED)
+        return 0;
+    return class == SEGMENT_FLAT ? KEY_WIDE(s) | KEY_FLAT(s) : KEY_WIDE(s);
+}
+
 uint32_t key_of(struct vcpu *v, bool single) {
     uint32_t key = v->cpl;
 
@@ -14,14 +22,8 @@ uint32_t key_of(struct vcpu *v, bool single) {
         key |= KEY_CODE32;
     if (v->seg[SEG_SS].attr & SEG_DB)
         key |= KEY_STACK32;
-    for (unsigned s = 0; s < SEG_FS; s++) {
-        enum segment_class class = segment_class(&v->seg[s], s == SEG_CS);
-
-        if (class != SEGMENT_CHECKED)
-            key |= KEY_WIDE(s);
-        if (class == SEGMENT_FLAT)
-            key |= KEY_FLAT(s);
-    }
+    key |= segment_key(v, SEG_ES) | segment_key(v, SEG_CS) | segment_key(v, SEG_SS) |
+           segment_key(v, SEG_DS);
     if (mmu_view_direct(v, vcpu_user(v)))
         key |= KEY_DIRECT;
     if (v->cpl == 3 && (v->cr0 & CR0_AM) && (v->sysflags & EFL_AC))

@@ -8,6 +8,10 @@
 
 struct mop;
 
+/* lower_segment.c: forms of MOV and POP */
+void lower_mov_to_sreg(struct translation *t, const struct insn *i);
+void lower_mov_from_sreg(struct translation *t, const struct insn *i);
+void lower_pop_sreg(struct translation *t, const struct insn *i);
 /* lower_bit.c */
 void lower_bit(struct translation *t, const struct insn *i);
 /* lower_copy.c */
@@ -45,6 +49,7 @@ void lower_string(struct translation *t, const struct insn *i);
 void lower_callout(struct translation *t, const struct insn *i);
 void lower_cli(struct translation *t, const struct insn *i);
 void lower_sti(struct translation *t, const struct insn *i);
+void lower_rdtsc(struct translation *t, const struct insn *i);
 /* The callout argument for an instruction's operands; emits the effective address. */
 uint64_t lower_callout_arg(struct translation *t, const struct insn *i);
 

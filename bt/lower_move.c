@@ -1,6 +1,6 @@
 /*
- * MOV in its odd forms (segment, control and debug registers, moffs), LEA, XLAT, SALC, MASKMOV,
- * CLFLUSH. Intel SDM vol. 2.
+ * MOV in its odd forms (control and debug registers, moffs; segment registers: lower_segment.c),
+ * LEA, XLAT, SALC, MASKMOV, CLFLUSH. Intel SDM vol. 2.
  */
 #include "bt/lower.h"
 #include "bt/translation.h"
@@ -22,41 +22,6 @@ static void use_accumulator_store(struct translation *t, const struct insn *i, c
 static void lower_moffs(struct translation *t, const struct insn *i) {
     operand_access_mem(t, i, i->opcode < 0xa2 ? use_accumulator_load : use_accumulator_store,
                        i->mem.size);
-}
-
-/* MOV r/m, Sreg: 16 bits to memory; a 32-bit register is zero-extended. */
-static void lower_mov_from_sreg(struct translation *t, const struct insn *i) {
-    struct mop sel = mop_base(REG_VCPU, (int32_t)(offsetof(struct vcpu, seg) +
-                                                  sizeof(struct seg) * i->modrm_reg +
-                                                  offsetof(struct seg, sel)));
-    if (i->mem.present) {
-        struct ea a = ea_of(t, i);
-        emit_op_mem(&t->e, 0, 0x0fb7, R8, &sel);
-        emit_store(&t->e, MOP_VCPU(scratch), R8);
-        operand_access(t, i, &a, i->mem.seg, 2, MMU_W, use_store_scratch, 2);
-        return;
-    }
-    int dst = reg_of_gpr(i->modrm_rm);
-    if (i->opsize == 2)
-        emit_op_mem(&t->e, OP_16, 0x8b, dst, &sel);
-    else
-        emit_op_mem(&t->e, 0, 0x0fb7, dst, &sel);
-}
-
-static void lower_mov_to_sreg(struct translation *t, const struct insn *i) {
-    if (i->modrm_reg == SEG_CS) {
-        exit_callout(t, callout_ud, 0);
-        t->ended = true;
-        return;
-    }
-    if (i->mem.present) {
-        struct ea a = ea_of(t, i);
-        load_value(t, i, &a, i->mem.seg, 2, R8);
-    } else {
-        emit_op_reg(&t->e, 0, 0x0fb7, R8, reg_of_gpr(i->modrm_rm));
-    }
-    emit_store(&t->e, MOP_VCPU(val), R8);
-    exit_callout(t, callout_mov_to_sreg, i->modrm_reg);
 }
 
 void lower_mov(struct translation *t, const struct insn *i) {

@@ -145,7 +145,7 @@ void lower_pop(struct translation *t, const struct insn *i) {
                        (unsigned)reg_of_gpr(gpr) | size << 4);
         return;
     }
-    exit_callout(t, callout_pop_sreg, (i->opcode >> 3 & 7) | (uint64_t)size << 12);
+    lower_pop_sreg(t, i);
 }
 
 /* aux: operand size. The old EBP's value comes from [EBP]; ESP = EBP + size. */

@@ -1,5 +1,5 @@
 /*
- * System instructions: calls to the VMM, and CLI/STI at CPL 0 in line.
+ * System instructions: calls to the VMM, and CLI, STI and RDTSC at CPL 0 in line.
  */
 #include "bt/lower.h"
 #include "bt/translation.h"
@@ -85,4 +85,27 @@ void lower_sti(struct translation *t, const struct insn *i) {
     /* a second STI does not start the shadow anew */
     if (!t->poll_in)
         t->poll_in = 2;
+}
+
+/* RDTSC at CPL 0, where CR4.TSD plays no part: the host's and v->tsc_offset, by LEA because of the
+ * flags. */
+void lower_rdtsc(struct translation *t, const struct insn *i) {
+    struct emit *e = &t->e;
+    struct mop low = MOP_VCPU(pointer), high = low;
+
+    if (!inline_if(t)) {
+        exit_callout(t, callout_rdtsc, lower_callout_arg(t, i));
+        return;
+    }
+    high.disp += 4;
+    emit_u8(e, 0x0f); /* rdtsc */
+    emit_u8(e, 0x31);
+    emit_store(e, low, RAX);
+    emit_store(e, high, RDX);
+    emit_load64(e, R8, low);
+    emit_load64(e, R9, MOP_VCPU(tsc_offset));
+    emit_lea64(e, R8, (struct mop){.base = R8, .index = R9});
+    emit_store64(e, low, R8);
+    emit_load(e, RAX, low);
+    emit_load(e, RDX, high);
 }

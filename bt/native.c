@@ -12,15 +12,27 @@
  *   - a GDT of at most 128 descriptors and any LDT: those of DPL 3 stand in the processor's own
  *     tables, where it finds them by itself (segment loads, far jumps, LSL); using another traps
  *   - the guest's TSC is the host's
- * Everything that traps but is not a shadow miss is done again by the translator, one instruction:
- * INT n, SYSENTER, faults, privileged instructions and segment loads have one implementation.
+ * A trap that is no shadow miss ends the run. What system calls and page faults are made of is done
+ * at once: INT n, SYSENTER and guest page faults are delivered, and translated code is resumed
+ * where the jump cache knows the handler; IRET and SYSEXIT to CPL 3 go back without the run loop.
+ * Everything else is done again by the translator, one instruction: faults, privileged instructions
+ * and segment loads have one implementation.
+ *
+ *   run loop -> enter -> thunk_native -> native_go -> host_user_run ... bt_user_end
+ *                        translated code, IRET -> native_iret -> host_user_run ... bt_user_end
+ *
+ * bt_user_end goes on in the frame of that enter: at thunk_resume, or at thunk_exit_done.
  */
 #include "bt/native.h"
 
 #include "bt/bt_priv.h"
+#include "bt/key.h"
+#include "bt/regs.h"
 #include "mmu/mmu.h"
+#include "vmm/callout.h"
 #include "vmm/cpu.h"
 #include "vmm/debug_trap.h"
+#include "vmm/interrupt.h"
 #include "vmm/segment.h"
 
 /* What user code changes without a trap. */
@@ -63,14 +75,44 @@ uint64_t native_user_descriptor(uint64_t guest) {
     return guest & DESC_A ? guest : guest & ~DESC_P;
 }
 
+/* True: n words are the same. One instruction that takes few cycles a word, where a loop of
+ * compares would take several instructions. */
+static bool same_words(const void *a, const void *b, uint64_t n) {
+    bool same;
+
+    __asm__("cmp %%eax, %%eax\n\trepe cmpsq"
+            : "=@cce"(same), "+S"(a), "+D"(b), "+c"(n)
+            :
+            : "memory");
+    return same;
+}
+
+/* True: the guest's GDT is the one that was last looked at. */
+static inline bool gdt_unchanged(struct vcpu *v, struct native_gdt *g) {
+    uint32_t bytes = g->bytes;
+    gla_t base = v->gdtr.base;
+
+    if (g->version == 0 || g->limit != v->gdtr.limit || (base & ~PAGE_MASK) + bytes > PAGE_SIZE)
+        return false;
+    if (g->epoch != v->tables_epoch) {
+        g->at = mmu_page_ptr(v, base, MMU_R);
+        g->epoch = v->tables_epoch;
+        if (!g->at)
+            v->exc.pending = false;
+    }
+    return g->at && same_words(g->at, g->guest, bytes / sizeof(uint64_t));
+}
+
 /* Follows the guest's GDT. False: it is too big, or not in plain memory. */
-static bool update_gdt(struct vcpu *v, struct native_gdt *g) {
+static __attribute__((noinline)) bool update_gdt(struct vcpu *v, struct native_gdt *g) {
     uint64_t now[HOST_USER_GDT] = {0};
     uint32_t bytes = ((uint32_t)v->gdtr.limit + 1) & ~7u;
     bool changed = g->version == 0;
 
     if (bytes > sizeof now || mmu_peek(v, v->gdtr.base, now, bytes) != bytes)
         return false;
+    g->limit = v->gdtr.limit;
+    g->bytes = bytes;
     for (unsigned i = 0; i < HOST_USER_GDT && !changed; i++)
         changed = now[i] != g->guest[i];
     if (!changed)
@@ -119,12 +161,14 @@ static bool load_segment(const struct vcpu *v, unsigned sreg, struct host_user *
 
 /* User code may have loaded null, or a descriptor of the tables. */
 static void store_segments(struct vcpu *v, const struct host_user *u) {
+    if (!memcmp(u->left, u->selector, sizeof u->left))
+        return;
     for (unsigned sreg = 0; sreg < SEG_COUNT; sreg++) {
-        uint16_t selector = u->selector[sreg];
+        uint16_t selector = u->left[sreg];
         uint64_t descriptor = descriptor_at(v->vm->bt, selector);
         struct seg now = {.sel = selector};
 
-        if (selector == v->seg[sreg].sel)
+        if (selector == u->selector[sreg])
             continue;
         if (descriptor) {
             struct desc d = {(uint32_t)descriptor, (uint32_t)(descriptor >> 32)};
@@ -135,9 +179,8 @@ static void store_segments(struct vcpu *v, const struct host_user *u) {
 }
 
 static void store_state(struct vcpu *v, const struct host_user *u) {
-    memcpy(v->gpr, u->gpr, sizeof v->gpr);
     v->eip = u->eip;
-    vcpu_set_eflags(v, u->eflags, EFL_USER);
+    vcpu_update_eflags(v, u->eflags, EFL_USER);
     store_segments(v, u);
 }
 
@@ -163,38 +206,150 @@ bool bt_user_fault(struct vcpu *v, gla_t gla, uint32_t error) {
     return false;
 }
 
-bool native_run(struct vcpu *v) {
-    struct bt *bt = v->vm->bt;
-    struct host_user u = {.ts = v->cr0 & CR0_TS};
+/* -- in ------------------------------------------------------------------------------------------
+ */
 
-    if (bt->native_refused || !mode_allows(v) || !host_user_can())
+/* Makes bt->user what the vCPU's state asks for. False: that cannot run natively. */
+static bool prepare(struct bt *bt, struct vcpu *v) {
+    struct host_user *u = &bt->user;
+
+    if (!mode_allows(v))
         return false;
     mmu_enter_user(v);
-    if (!v->window_base[1] || !update_gdt(v, &bt->native_gdt))
+    if (!v->window_base[1] ||
+        (!gdt_unchanged(v, &bt->native_gdt) && !update_gdt(v, &bt->native_gdt)))
         return false;
-    if (native_ldt_follow(v, &bt->native_ldt))
+    bool has_ldt = v->ldtr.attr & SEG_P || bt->native_ldt.entries > 0;
+    if (has_ldt && native_ldt_follow(v, &bt->native_ldt))
         bt->native_gdt.version++;
-    for (unsigned sreg = 0; sreg < SEG_COUNT; sreg++)
-        if (!load_segment(v, sreg, &u))
-            return false;
-    memcpy(u.gpr, v->gpr, sizeof u.gpr);
-    u.eip = v->eip;
-    u.eflags = vcpu_eflags(v) & ~EFL_RF;
-    u.window = v->window_base[1];
-    u.gdt = bt->native_gdt.user;
-    u.gdt_version = bt->native_gdt.version;
-    u.ldt = bt->native_ldt.user;
-    u.ldt_entries = bt->native_ldt.entries;
-    uint64_t start = host_clock_ns();
-    host_user_run(v, &u);
-    bt->stats.native_ns += host_clock_ns() - start;
-    bt->stats.native_runs++;
-    v->exit_slot = 0;
+    if (bt->native_seg_version != bt->native_gdt.version ||
+        !same_words(v->seg, bt->native_seg, sizeof v->seg / (sizeof(uint64_t)))) {
+        bt->native_seg_version = 0;
+        for (unsigned sreg = 0; sreg < SEG_COUNT; sreg++)
+            if (!load_segment(v, sreg, u))
+                return false;
+        memcpy(bt->native_seg, v->seg, sizeof bt->native_seg);
+        bt->native_seg_version = bt->native_gdt.version;
+    }
     v->sysflags &= ~EFL_RF;
-    store_state(v, &u);
-    if (u.vector == VEC_DB)
-        debug_raise(v, u.address & DR6_BS); /* a trap: the instruction is done */
-    else if (u.vector != HOST_USER_KICKED)
-        bt->native_refused = !v->exc.pending;
+    u->ts = v->cr0 & CR0_TS;
+    u->eip = v->eip;
+    u->eflags = vcpu_eflags(v);
+    u->window = v->window_base[1];
+    u->gdt = bt->native_gdt.user;
+    u->gdt_version = bt->native_gdt.version;
+    u->ldt = bt->native_ldt.user;
+    u->ldt_entries = bt->native_ldt.entries;
+    bt->stats.native_runs++;
     return true;
+}
+
+_Noreturn static void go(struct bt *bt, struct vcpu *v) {
+    bt->native_start = __builtin_ia32_rdtsc();
+    host_user_run(v, &bt->user);
+}
+
+void native_go(struct vcpu *v) {
+    go(v->vm->bt, v);
+}
+
+bool native_run(struct vcpu *v) {
+    struct bt *bt = v->vm->bt;
+
+    if (bt->native_refused || !host_user_can() || !prepare(bt, v))
+        return false;
+    run_enter(bt, v, bt->thunk_native);
+    return true;
+}
+
+/* Behind a return to CPL 3: goes on natively if nothing else is to be done first. */
+static enum callout_result go_on(struct vcpu *v, enum callout_result result) {
+    struct bt *bt = v->vm->bt;
+
+    if (v->cpl != 3 || run_due(v))
+        return result;
+    if (v->prefill)
+        run_prefill(bt, v);
+    if (prepare(bt, v))
+        go(bt, v);
+    return result;
+}
+
+static enum callout_result native_iret(struct vcpu *v, uint64_t arg) {
+    return go_on(v, callout_iret(v, arg));
+}
+
+static enum callout_result native_sysexit(struct vcpu *v, uint64_t arg) {
+    return go_on(v, callout_sysexit(v, arg));
+}
+
+callout_fn native_callout(callout_fn fn) {
+    if (!host_user_can())
+        return fn;
+    return fn == callout_iret ? native_iret : fn == callout_sysexit ? native_sysexit : fn;
+}
+
+/* -- out -----------------------------------------------------------------------------------------
+ */
+
+/* INT n, SYSENTER: what user code does again and again. The routines are the ones translated code
+ * calls. False: it was something else, or it faulted. */
+static bool enter_kernel(struct vcpu *v, const struct host_user *u) {
+    /* an error code that names a gate; which one, QEMU's TCG says otherwise than the manual */
+    enum { INT_N = 0xcd, TWO_BYTES = 0x0f, SYSENTER = 0x34, ERROR_IDT = 2, ERROR_EXT = 1 };
+    uint16_t code;
+
+    if (u->vector != VEC_GP && u->vector != VEC_UD)
+        return false;
+    if (v->eip >= v->seg[SEG_CS].limit)
+        return false;
+    if (!mmu_read16(v, v->seg_base[SEG_CS] + v->eip, &code, true)) {
+        v->exc.pending = false;
+        return false;
+    }
+    if ((code & 0xff) == INT_N && (u->error & (ERROR_IDT | ERROR_EXT)) == ERROR_IDT)
+        return interrupt_software(v, code >> 8, v->eip + 2);
+    if (code == (SYSENTER << 8 | TWO_BYTES)) {
+        callout_sysenter(v, 0);
+        return !v->exc.pending;
+    }
+    return false;
+}
+
+/* Where the translation for the vCPU's state stands, if the jump cache knows; 0: it does not. */
+static uint32_t known_translation(struct bt *bt, struct vcpu *v) {
+    uint32_t key = key_of(v, false);
+    const struct jump_entry *e = &bt->jump_cache[0][v->eip % JUMP_CACHE_ENTRIES];
+
+    if (vcpu_user(v) || key & (KEY_SINGLE | KEY_FERR) || !(key & KEY_FLAT(SEG_CS)))
+        return 0;
+    v->exit_slot = EXIT_JUMP; /* the run loop will enter it */
+    return bt->jump_key[0] == key && e->minus_eip + v->eip == 0 ? e->host : 0;
+}
+
+void bt_user_end(struct vcpu *v, const struct host_user *u, struct host_regs *next) {
+    struct bt *bt = v->vm->bt;
+    bool go_on = false;
+
+    bt->stats.native_tsc += __builtin_ia32_rdtsc() - bt->native_start;
+    store_state(v, u);
+    v->exit_slot = 0;
+    next->gpr[REG_VCPU] = (uint64_t)(uintptr_t)v;
+    next->gpr[RSP] = v->tc_stack;
+    next->rip = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_exit_done);
+    next->rflags = 0;
+    if (u->vector == VEC_DB)
+        debug_raise(v, u->address & DR6_BS); /* a trap: the instruction is done */
+    else if (v->exc.pending)
+        go_on = run_deliver_fault(bt, v);
+    else if (u->vector != HOST_USER_KICKED)
+        bt->native_refused = !(go_on = enter_kernel(v, u)) && !v->exc.pending;
+    uint32_t host = go_on ? known_translation(bt, v) : 0;
+    if (!host)
+        return;
+    v->exit_slot = 0;
+    run_arm(bt, v);
+    v->resume = (uint64_t)(uintptr_t)(bt->code.rx + host);
+    next->rip = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_resume);
+    next->rflags = v->flags;
 }

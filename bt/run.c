@@ -98,16 +98,28 @@ static void take_exit(struct bt *bt, struct vcpu *v) {
             block_exits(bt, &bt->blocks[(slot - 2) / BLOCK_EXITS])[(slot - 2) % BLOCK_EXITS].target;
 }
 
-/* After a page fault of user code: saves the host's, unless the instruction is in checked form. */
-static void prefill(const struct bt *bt, struct vcpu *v) {
-    if (!v->prefill)
-        return;
+void run_prefill(const struct bt *bt, struct vcpu *v) {
     v->prefill = false;
     if (vcpu_user(v) && !hint_get(bt, v->seg[SEG_CS].base + v->eip)) {
         uint32_t before = activity_begin(v, ACTIVITY_FILL);
         mmu_prefill(v, v->cr2);
         activity_end(v, before);
     }
+}
+
+void run_arm(struct bt *bt, struct vcpu *v) {
+    arm_poll(bt, v);
+    host_set_window(v->window_base[vcpu_user(v)]);
+    v->returns_stale = false; /* the stack of translated code starts empty */
+}
+
+void run_enter(struct bt *bt, struct vcpu *v, uint32_t host) {
+    enter_fn enter = (enter_fn)(uintptr_t)(bt->code.rx + bt->thunk_enter);
+
+    enter(v, bt->code.rx + host);
+    take_exit(bt, v);
+    v->activity = ACTIVITY_RUN_LOOP;
+    v->tc_rsp = 0;
 }
 
 static void run_translated(struct bt *bt, struct vcpu *v) {
@@ -146,14 +158,8 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
     if (slot)
         link_exit(bt, from, slot, b);
     v->exit_slot = 0;
-    arm_poll(bt, v);
-    host_set_window(v->window_base[vcpu_user(v)]);
-    v->returns_stale = false; /* the stack of translated code starts empty */
-    enter_fn enter = (enter_fn)(uintptr_t)(bt->code.rx + bt->thunk_enter);
-    enter(v, bt->code.rx + b->host);
-    take_exit(bt, v);
-    v->activity = ACTIVITY_RUN_LOOP;
-    v->tc_rsp = 0;
+    run_arm(bt, v);
+    run_enter(bt, v, b->host);
     if (key & KEY_FERR)
         fpu_error_settle(v);
     if (key & KEY_SINGLE)
@@ -194,17 +200,23 @@ static void halt(struct bt *bt, struct vcpu *v) {
     bt->stats.halt_ns += host_clock_ns() - start;
 }
 
+bool run_deliver_fault(struct bt *bt, struct vcpu *v) {
+    bt->stats.exceptions++;
+    v->exit_slot = 0;
+    v->shadow = SHADOW_NONE;
+    v->dr6_hits = 0; /* of an instruction that faulted */
+    if (cpu_deliver_pending(v))
+        return true;
+    vm_request_stop(v->vm, VM_STOP_TRIPLE_FAULT);
+    return false;
+}
+
 /* Delivers what is due. False: nothing was, translated code may run. */
 static bool deliver_events(struct bt *bt, struct vcpu *v) {
     struct vm *vm = v->vm;
 
     if (v->exc.pending) {
-        bt->stats.exceptions++;
-        v->exit_slot = 0;
-        v->shadow = SHADOW_NONE;
-        v->dr6_hits = 0; /* of an instruction that faulted */
-        if (!cpu_deliver_pending(v))
-            vm_request_stop(vm, VM_STOP_TRIPLE_FAULT);
+        run_deliver_fault(bt, v);
         return true;
     }
     if (v->nmi_pending && !v->nmi_blocked && v->shadow == SHADOW_NONE) {
@@ -243,7 +255,8 @@ void bt_run(struct vcpu *v) {
         if (deliver_events(bt, v))
             continue;
         v->activity = ACTIVITY_RUN_LOOP;
-        prefill(bt, v);
+        if (v->prefill)
+            run_prefill(bt, v);
         if (v->halted)
             halt(bt, v);
         else if (!native_run(v))

@@ -13,12 +13,16 @@
  *   prepare             checked operand: linear address R8, size and access R9, EIP R10;
  *                       returns the pointer in R9, or leaves with a fault
  *   commit              checked write done, next EIP in R10; leaves if code was overwritten
+ *   native              starts user code natively (native.c), for enter
+ *   resume              continues with the translation at v->resume behind it; RSP, R15 and RFLAGS
+ *                       are set
  *   segment             offset R8, what R9, EIP R10; returns the linear address in R8, or leaves
  *
  * C code may clobber RAX RCX RDX RSI RDI R8-R11 and the flags; DF must be clear for it.
  */
 #include "bt/bt_priv.h"
 #include "bt/emit.h"
+#include "bt/native.h"
 #include "bt/translation.h"
 #include "mmu/mmu.h"
 #include "vmm/activity.h"
@@ -291,6 +295,21 @@ static void emit_segment(struct bt *bt, struct emit *e) {
     emit_leave(bt, e);
 }
 
+static void emit_native(struct bt *bt, struct emit *e) {
+    struct mop to = MOP_VCPU(resume);
+
+    bt->thunk_native = begin(bt, e);
+    emit_u8(e, 0xfc); /* cld */
+    emit_mov64_rr(e, RDI, REG_VCPU);
+    emit_c_stack(e);
+    emit_c_call(e, (const void *)native_go);
+    bt->thunk_resume = begin(bt, e);
+    emit_load64(e, REG_JUMP_CACHE, MOP_VCPU(jc_now));
+    emit_mov64_ri(e, REG_TC, (uint64_t)(uintptr_t)bt->code.rx);
+    emit_load_gprs(e);
+    emit_op_mem(e, 0, 0xff, 4, &to); /* jmp [to] */
+}
+
 void thunks_emit(struct bt *bt) {
     struct emit e = {.start = bt->code.rw, .p = bt->code.rw, .end = bt->code.rw + PAGE_SIZE};
 
@@ -305,6 +324,7 @@ void thunks_emit(struct bt *bt) {
     emit_commit(bt, &e, false);
     emit_commit(bt, &e, true);
     emit_segment(bt, &e);
+    emit_native(bt, &e);
     if (e.overflow)
         host_panic("thunks do not fit");
     bt->blocks_start = PAGE_SIZE;

@@ -86,28 +86,31 @@ uint32_t host_fixed_rflags(void);
 
 /* -- direct execution of guest user code, on hosts that can ------------------------------------ */
 
-/* Guest registers for CPL 3, before and after. */
+/* What CPL 3 runs with, before and after; the general registers are those of struct vcpu. */
 struct host_user {
-    uint32_t gpr[8]; /* EAX..EDI */
     uint32_t eip;
     uint32_t eflags;
-    uint16_t selector[6]; /* ES CS SS DS FS GS */
+    uint16_t selector[6]; /* ES CS SS DS FS GS: before */
+    uint16_t left[6];     /* and after */
     const uint64_t *gdt;  /* HOST_USER_GDT descriptors: what selectors name */
     const uint64_t *ldt;  /* ldt_entries descriptors; stays where it is while it is used */
     unsigned ldt_entries;
     uint64_t gdt_version; /* differs when one of the tables has changed */
     uint64_t window;      /* base of the window that is the address space */
     bool ts;              /* x87/SSE instructions raise #NM */
-    /* why it ended: a vector, with the linear address of a #PF or DR6 of a #DB */
+    /* why it ended: a vector, with its error code and the linear address of a #PF or DR6 of a #DB
+     */
     unsigned vector;
+    uint32_t error;
     uint64_t address;
 };
 enum { HOST_USER_KICKED = 256, HOST_USER_GDT = 128 };
 
 /* True: this host runs user code natively. */
 bool host_user_can(void);
-/* Runs in hardware ring 3 until an exception that bt_user_fault does not resolve, or a kick. */
-void host_user_run(struct vcpu *v, struct host_user *u);
+/* Runs in hardware ring 3 until an exception that bt_user_fault does not resolve, or a kick. Does
+ * not return: bt_user_end then says where the host goes on. The stack is given up. */
+_Noreturn void host_user_run(struct vcpu *v, struct host_user *u);
 
 /* -- time ----------------------------------------------------------------------------------- */
 

@@ -50,14 +50,21 @@ static void seconds(stats_print_fn print, const char *name, uint64_t ns, uint64_
           (ull)(tenths / 10), (ull)(tenths % 10));
 }
 
+static uint64_t tsc_to_ns(uint64_t ticks) {
+    const uint64_t second = 1000000000;
+    uint64_t hz = host_tsc_hz();
+
+    return ticks / hz * second + ticks % hz * second / hz;
+}
+
 static void print_time(stats_print_fn print, const struct bt_stats *b) {
-    uint64_t translate_ns = portion(b->translate_tsc, host_tsc_hz(), 1000000000);
-    uint64_t other = translate_ns + b->halt_ns + b->native_ns;
+    uint64_t translate_ns = tsc_to_ns(b->translate_tsc), native_ns = tsc_to_ns(b->native_tsc);
+    uint64_t other = translate_ns + b->halt_ns + native_ns;
     title(print, "time (s)");
     seconds(print, "total", b->run_ns, b->run_ns);
     seconds(print, "guest code and callouts", b->run_ns > other ? b->run_ns - other : 0, b->run_ns);
     if (b->native_runs > 0)
-        seconds(print, "user code run natively", b->native_ns, b->run_ns);
+        seconds(print, "user code run natively", native_ns, b->run_ns);
     uint64_t samples = b->samples_translated + b->samples_vmm;
     if (samples > 0) {
         share(print, "  samples in translated code", b->samples_translated, samples);

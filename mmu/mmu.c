@@ -144,7 +144,7 @@ void mmu_enter_user(struct vcpu *v) {
     struct mmu *m = v->vm->mmu;
     unsigned n = m->stale_count;
 
-    if (__builtin_expect(v->vm->form == VM_FORM_DIRECT, 0))
+    if (!m->current && v->vm->form == VM_FORM_DIRECT)
         promote_at_once(v);
     if (n == 0)
         return;

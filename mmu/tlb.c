@@ -71,6 +71,7 @@ void tlb_flush(struct vcpu *v) {
             unsigned i = m->tlb_filled[n] & (SOFT_TLB_ENTRIES - 1);
             t->rtag[i] = t->wtag[i] = SOFT_TLB_INVALID;
         }
+    v->tables_epoch++;
     m->tlb_fills = 0;
     m->tlb_large_lo = UINT32_MAX;
     m->tlb_large_hi = 0;
@@ -83,6 +84,7 @@ void tlb_flush_page(struct vcpu *v, gla_t gla) {
         return;
     }
     unsigned i = index_of(gla);
+    v->tables_epoch++;
     for (unsigned view = 0; view < 2; view++)
         if (v->tlb[view].rtag[i] == (gla & PAGE_MASK))
             v->tlb[view].rtag[i] = v->tlb[view].wtag[i] = SOFT_TLB_INVALID;

@@ -35,6 +35,7 @@ enum callout_result callout_fxsave(struct vcpu *v, uint64_t arg) {
 
     if (!area_ok(v, arg, true))
         return CALLOUT_EXIT;
+    memset(&image, 0, sizeof image); /* not every processor writes what is reserved */
     fpu_state_read(v, &image);
     memset(image.bytes + FX_POINTERS, 0, FX_POINTER_BYTES);
     v->code_written = false;

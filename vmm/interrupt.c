@@ -13,19 +13,10 @@
 #include "host/host.h"
 #include "mmu/mmu.h"
 #include "vmm/debug_trap.h"
+#include "vmm/recall.h"
 #include "vmm/segment.h"
 #include "vmm/stack.h"
 #include "vmm/task.h"
-
-struct event {
-    unsigned vector;
-    bool software; /* the gate's DPL counts */
-    bool has_error;
-    unsigned ext; /* EXT bit for faults found on the way */
-    uint32_t error;
-    uint32_t eip;   /* to push */
-    uint32_t image; /* EFLAGS to push */
-};
 
 /* Where a gate leads. */
 struct target {
@@ -52,7 +43,8 @@ static inline void frame_push(struct frame *f, uint32_t value) {
         memcpy(f->byte + f->top, &value, 2);
 }
 
-static inline void frame_push_return(struct frame *f, const struct vcpu *v, const struct event *e) {
+static inline void frame_push_return(struct frame *f, const struct vcpu *v,
+                                     const struct interrupt_event *e) {
     frame_push(f, e->image);
     frame_push(f, v->seg[SEG_CS].sel);
     frame_push(f, e->eip);
@@ -79,7 +71,7 @@ static void enter(struct vcpu *v, const struct target *t) {
 /* -- protected mode -------------------------------------------------------------------------------
  */
 
-static bool deliver_same_level(struct vcpu *v, const struct event *e, struct target *t) {
+static bool deliver_same_level(struct vcpu *v, const struct interrupt_event *e, struct target *t) {
     struct frame f = {.top = FRAME_MAX, .size = t->wide ? 4 : 2};
     uint32_t esp = v->gpr[ESP];
 
@@ -91,7 +83,7 @@ static bool deliver_same_level(struct vcpu *v, const struct event *e, struct tar
     return true;
 }
 
-static bool deliver_inner_level(struct vcpu *v, const struct event *e, struct target *t) {
+static bool deliver_inner_level(struct vcpu *v, const struct interrupt_event *e, struct target *t) {
     bool v86 = v->sysflags & EFL_VM;
     struct frame f = {.top = FRAME_MAX, .size = t->wide ? 4 : 2};
     struct seg ss;
@@ -148,13 +140,13 @@ static bool fetch_handler(struct vcpu *v, uint16_t sel, unsigned ext, struct tar
     return segment_set_accessed(v, &t->cs);
 }
 
-static bool deliver_task_gate(struct vcpu *v, const struct event *e, uint16_t tss) {
+static bool deliver_task_gate(struct vcpu *v, const struct interrupt_event *e, uint16_t tss) {
     if (!task_switch(v, tss, TASK_EVENT, e->ext, e->eip, e->image))
         return false;
     return !e->has_error || task_push_error(v, e->error, e->ext);
 }
 
-static bool deliver_protected(struct vcpu *v, const struct event *e) {
+static bool deliver_protected(struct vcpu *v, const struct interrupt_event *e) {
     uint32_t idt_error = e->vector * 8 + 2 + e->ext;
     struct desc gate;
     struct target t;
@@ -189,7 +181,7 @@ static bool deliver_protected(struct vcpu *v, const struct event *e) {
  * ----------------------------------------------------------- */
 
 /* Pushes FLAGS, CS, IP and jumps through the vector table at linear address `table`. */
-static bool deliver_vector_table(struct vcpu *v, const struct event *e, gla_t table) {
+static bool deliver_vector_table(struct vcpu *v, const struct interrupt_event *e, gla_t table) {
     struct frame f = {.top = FRAME_MAX, .size = 2};
     struct target t = {.cpl = v->cpl};
     uint32_t esp = v->gpr[ESP];
@@ -213,7 +205,7 @@ static bool deliver_vector_table(struct vcpu *v, const struct event *e, gla_t ta
     return true;
 }
 
-static bool deliver_real(struct vcpu *v, const struct event *e) {
+static bool deliver_real(struct vcpu *v, const struct interrupt_event *e) {
     if (e->vector * 4 + 3 > v->idtr.limit)
         return vcpu_raise_error(v, VEC_GP, 0);
     if (!deliver_vector_table(v, e, v->idtr.base))
@@ -223,7 +215,8 @@ static bool deliver_real(struct vcpu *v, const struct event *e) {
 }
 
 bool interrupt_v86_redirect(struct vcpu *v, unsigned vector, uint32_t eip) {
-    struct event e = {.vector = vector, .software = true, .eip = eip, .image = vcpu_eflags(v)};
+    struct interrupt_event e = {
+        .vector = vector, .software = true, .eip = eip, .image = vcpu_eflags(v)};
     bool virtual_if = (v->sysflags & EFL_IOPL) != EFL_IOPL;
 
     if (virtual_if) {
@@ -253,7 +246,7 @@ static bool pushes_rf(unsigned vector) {
     return vector < 32 && (faults >> vector & 1u);
 }
 
-static bool deliver(struct vcpu *v, const struct event *e) {
+static bool deliver(struct vcpu *v, const struct interrupt_event *e) {
     if (LOG_ON(LOG_INT)) {
         host_log("int: v=%02x e=%04x i=%u cpl=%u IP=%04x:%08x pc=@%08x SP=%04x:%08x EFL=%08x "
                  "EAX=%08x CR2=%08x",
@@ -262,9 +255,13 @@ static bool deliver(struct vcpu *v, const struct event *e) {
                  v->gpr[EAX], v->cr2);
     }
     uint8_t hits = v->dr6_hits;
+    unsigned from = v->cpl;
 
-    if (!(v->cr0 & CR0_PE ? deliver_protected(v, e) : deliver_real(v, e)))
-        return false;
+    if (!recall_deliver(v, e)) {
+        if (!(v->cr0 & CR0_PE ? deliver_protected(v, e) : deliver_real(v, e)))
+            return false;
+        recall_note_gate(v, e->vector, from);
+    }
     v->halted = false;
     v->shadow = SHADOW_NONE;
     v->stepping = false; /* an INT n is not followed by the #DB of TF, which it has cleared */
@@ -276,7 +273,7 @@ static bool deliver(struct vcpu *v, const struct event *e) {
 
 bool cpu_deliver(struct vcpu *v, unsigned vector, enum event_kind kind, bool has_error,
                  uint32_t error) {
-    struct event e = {
+    struct interrupt_event e = {
         .vector = vector,
         .software = kind == EVENT_SOFTWARE,
         .has_error = has_error && (v->cr0 & CR0_PE),
@@ -292,14 +289,15 @@ bool cpu_deliver(struct vcpu *v, unsigned vector, enum event_kind kind, bool has
 }
 
 bool interrupt_software(struct vcpu *v, unsigned vector, uint32_t eip) {
-    struct event e = {
+    struct interrupt_event e = {
         .vector = vector, .software = true, .eip = eip, .image = vcpu_eflags(v) & ~EFL_RF};
 
     return deliver(v, &e);
 }
 
 bool interrupt_icebp(struct vcpu *v, uint32_t eip) {
-    struct event e = {.vector = VEC_DB, .ext = 1, .eip = eip, .image = vcpu_eflags(v) & ~EFL_RF};
+    struct interrupt_event e = {
+        .vector = VEC_DB, .ext = 1, .eip = eip, .image = vcpu_eflags(v) & ~EFL_RF};
 
     return deliver(v, &e);
 }

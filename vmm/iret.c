@@ -7,6 +7,7 @@
 #include "host/host.h"
 #include "mmu/mmu.h"
 #include "vmm/callout.h"
+#include "vmm/recall.h"
 #include "vmm/segment.h"
 #include "vmm/stack.h"
 #include "vmm/task.h"
@@ -185,8 +186,11 @@ static bool iret(struct vcpu *v, unsigned size) {
 enum callout_result callout_iret(struct vcpu *v, uint64_t arg) {
     unsigned from = v->cpl;
 
-    if (!iret(v, CO_OPSIZE(arg)))
-        return CALLOUT_EXIT;
+    if (CO_OPSIZE(arg) != 4 || !recall_iret(v)) {
+        if (!iret(v, CO_OPSIZE(arg)))
+            return CALLOUT_EXIT;
+        recall_note_iret(v, from);
+    }
     v->nmi_blocked = false;
     /* The page a #PF handler has just mapped is what the program touches next. */
     if (v->pf_delivered && from != 3 && v->cpl == 3) {

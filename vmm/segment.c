@@ -11,6 +11,7 @@
 #include "host/host.h"
 #include "mmu/mmu.h"
 #include "vmm/debug_trap.h"
+#include "vmm/recall.h"
 
 /* -- explicit accesses ----------------------------------------------------------------------------
  */
@@ -213,6 +214,7 @@ bool cpu_load_seg(struct vcpu *v, unsigned sreg, uint16_t sel) {
     else if (!(sreg == SEG_SS ? fetch_ss(v, sel, &s) : fetch_data(v, sel, &s)))
         return false;
     vcpu_set_seg(v, sreg, &s);
+    recall_note_load(v, sreg);
     return true;
 }
 

@@ -132,8 +132,11 @@ static void fill(uint8_t *p, uint32_t value, uint32_t n, uint32_t size) {
         memset(p, (int)(value & 0xffu), n);
         return;
     }
-    for (; n; n--, p += size)
-        string_store(p, value, size);
+    uint64_t count = n;
+    if (size == 2)
+        __asm__ volatile("rep stosw" : "+D"(p), "+c"(count) : "a"(value) : "memory");
+    else
+        __asm__ volatile("rep stosl" : "+D"(p), "+c"(count) : "a"(value) : "memory");
 }
 
 static uint32_t stos_step(struct vcpu *v, uint64_t arg, uint32_t max, bool *stop) {

@@ -5,6 +5,7 @@
  */
 #include "mmu/mmu.h"
 #include "vmm/callout_priv.h"
+#include "vmm/recall.h"
 #include "vmm/segment.h"
 
 /* -- GDTR and IDTR -------------------------------------------------------------------------------
@@ -25,6 +26,7 @@ static enum callout_result load_table(struct vcpu *v, uint64_t arg, struct dtabl
         return CALLOUT_EXIT;
     table->limit = p.limit;
     table->base = CO_OPSIZE(arg) == 2 ? p.base & 0x00ffffffu : p.base;
+    recall_tables_loaded(v);
     return CALLOUT_NEXT;
 }
 
@@ -112,6 +114,7 @@ enum callout_result callout_ltr(struct vcpu *v, uint64_t arg) {
     if (!mmu_write8(v, segment_desc_gla(v, sel) + 5, (uint8_t)tss.attr, false))
         return CALLOUT_EXIT;
     v->tr = tss;
+    recall_tables_loaded(v);
     return callout_wrote(v);
 }
 

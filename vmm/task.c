@@ -12,6 +12,7 @@
 #include "host/host.h"
 #include "mmu/mmu.h"
 #include "vmm/debug_trap.h"
+#include "vmm/recall.h"
 #include "vmm/segment.h"
 
 enum { TSS32_BYTES = 0x68, TSS16_BYTES = 0x2c };
@@ -266,6 +267,7 @@ static bool commit(struct vcpu *v, const struct seg *to, enum task_source source
         return false;
 
     v->tr = *to;
+    recall_tables_loaded(v);
     v->tr.attr |= SYS_TSS_BUSY_BIT;
     return true;
 }

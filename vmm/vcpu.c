@@ -11,6 +11,7 @@
 #include "host/host.h"
 #include "vmm/cpuid.h"
 #include "vmm/msr.h"
+#include "vmm/recall.h"
 #include "vmm/segment.h"
 
 void vcpu_set_eflags(struct vcpu *v, uint32_t value, uint32_t mask) {
@@ -85,6 +86,9 @@ void vcpu_reset(struct vcpu *v) {
     vcpu_set_eflags(v, EFL_ONE, ~0u);
 
     reset_segments(v);
+    memset(v->recall_gate, 0, sizeof v->recall_gate);
+    memset(&v->recall_return, 0, sizeof v->recall_return);
+    recall_tables_loaded(v);
     v->cr0 = CR0_CD | CR0_NW | CR0_ET;
     v->cr2 = 0;
     v->cr3 = 0;

@@ -77,6 +77,35 @@ struct bounce {
     _Alignas(64) uint8_t buf[BOUNCE_BYTES];
 };
 
+/* Entries of vmm/recall.h: descriptors, and where memory holds them as long as tables_epoch is
+ * `epoch`. A gate that is zero is none: it has no P. */
+struct recall_gate {
+    _Alignas(64) uint64_t gate; /* entries are found by a shift */
+    uint64_t code, stack;
+    const uint8_t *gate_at, *code_at, *stack_at, *tss_at;
+    uint64_t epoch;
+    struct seg cs, ss;
+    uint32_t eip;
+    uint16_t vector;
+    bool close; /* interrupt gate: clears IF */
+};
+struct recall_return {
+    uint64_t code, stack;
+    const uint8_t *code_at, *stack_at;
+    uint64_t epoch;
+    struct seg cs, ss;
+};
+/* Read by translated code, which has no flags to compare with: hence the negated values. */
+struct recall_load {
+    uint32_t minus_sel; /* 1: none; 0 to -FFFFh else */
+    gla_t desc;         /* where the descriptor stands */
+    uint64_t minus_desc;
+    struct seg seg; /* the hidden part it makes */
+    uint32_t base;  /* seg.base */
+    uint64_t fs_gs_base;
+};
+enum { RECALL_GATES = 16 };
+
 struct vcpu {
     /* hot: within reach of an 8-bit displacement from R15 */
     uint32_t gpr[8];
@@ -90,6 +119,7 @@ struct vcpu {
     uint64_t host_rsp;    /* stack of the run loop while translated code runs */
     uint64_t tc_rsp;      /* stack of translated code during callouts; 0 in the run loop */
     uint64_t tc_stack;    /* its empty state (bt/returns.c) */
+    uint64_t resume;      /* where translated code goes on behind a native run (bt/native.c) */
     bool returns_stale;   /* return addresses on it may lead to dead or remapped code */
     uint32_t next_eip;    /* callouts: EIP of the following instruction */
     uint32_t ea;          /* callouts: effective address (offset) of the memory operand */
@@ -104,6 +134,8 @@ struct vcpu {
     uint64_t fs_gs_base[2];
     uint64_t seg_poison;          /* that address; set by bt_create */
     uint32_t seg_base[SEG_COUNT]; /* copies of seg[].base for short addressing */
+
+    struct recall_load recall_load[SEG_COUNT];
 
     struct seg seg[SEG_COUNT];
     struct seg ldtr, tr;
@@ -145,6 +177,11 @@ struct vcpu {
     } host_features;
     uint64_t pat;
 
+    /* changes when a translation of supervisor memory is forgotten or GDTR, IDTR or TR is loaded */
+    uint64_t tables_epoch;
+    struct recall_gate recall_gate[RECALL_GATES];
+    struct recall_return recall_return;
+
     struct exception exc;
     bool prefill;      /* CPL 3 is about to touch the page at CR2, just mapped (bt/run.c) */
     bool pf_delivered; /* a #PF went to the guest since the last return to CPL 3 (vmm/iret.c) */
@@ -174,6 +211,17 @@ static inline uint32_t vcpu_eflags(const struct vcpu *v) {
 
 /* Replaces the EFLAGS bits in mask by those of value. No privilege checks; keeps pushf_fixed. */
 void vcpu_set_eflags(struct vcpu *v, uint32_t value, uint32_t mask);
+
+/* The same, quicker where no flag of EFL_SYS changes. */
+static inline void vcpu_update_eflags(struct vcpu *v, uint32_t value, uint32_t mask) {
+    if ((v->sysflags ^ value) & mask & EFL_SYS) {
+        vcpu_set_eflags(v, value, mask);
+        return;
+    }
+    v->flags = ((v->flags & ~mask) | (value & mask)) & EFL_LIVE;
+    if (mask & EFL_IF)
+        v->ifl = value & EFL_IF;
+}
 
 /* Makes v->exc pending with these contents (cr2: #PF only). */
 void vcpu_set_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t error, gla_t cr2);

@@ -193,6 +193,7 @@ bool host_user_can(void) {
 void host_user_run(struct vcpu *v, struct host_user *u) {
     (void)v;
     (void)u;
+    host_panic("user code cannot run natively here");
 }
 
 uint32_t host_fixed_rflags(void) {

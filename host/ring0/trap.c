@@ -109,9 +109,27 @@ static void kick(struct trap_frame *f) {
     resume_with(f, &r);
 }
 
+/* What system calls begin with, out of the way of the rest. */
+static bool system_call(struct trap_frame *f) {
+    if ((f->cs & 3) != 3 || (f->vector != VEC_GP && f->vector != VEC_UD))
+        return false;
+    trap_counts.user++;
+    trap_counts.exceptions++;
+    user_leave(f, (unsigned)f->vector, 0);
+    return true;
+}
+
 void trap_handle(struct trap_frame *f) {
+    if (system_call(f))
+        return;
+    if (f->vector == VECTOR_SERVICE) {
+        service_trap(f);
+        if ((f->cs & 3) == 3)
+            user_resume(f);
+        return;
+    }
     trap_counts.user += (f->cs & 3) == 3;
-    if (f->vector != VECTOR_SERVICE && heap_is_code(f->rip))
+    if (heap_is_code(f->rip))
         trap_counts.translated[f->cs & 3]++;
     if (f->vector < VECTOR_PIC) {
         exception(f);
@@ -125,8 +143,6 @@ void trap_handle(struct trap_frame *f) {
         lapic_acknowledge();
         if (clock_interrupt())
             kick(f);
-    } else if (f->vector == VECTOR_SERVICE) {
-        service_trap(f);
     } else if (f->vector != VECTOR_SPURIOUS) {
         panic_screen("interrupt from nowhere", f);
     }
