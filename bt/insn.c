@@ -150,7 +150,7 @@ static void note_prefixes(struct insn *out, const ZydisDecodedInstruction *z) {
         switch (z->raw.prefixes[k].value) {
         case 0x66:
             out->prefix_66 = true;
-            out->mandatory_66 = z->raw.prefixes[k].type == ZYDIS_PREFIX_TYPE_MANDATORY;
+            out->mandatory_66 |= z->raw.prefixes[k].type == ZYDIS_PREFIX_TYPE_MANDATORY;
             break;
         case 0xf2:
             out->prefix_f2 = true;
