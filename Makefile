@@ -25,8 +25,11 @@ Q := $(if $(V),,@)
 MODE_release := -O2
 MODE_debug   := -O0 -DRINGONE_DEBUG=1
 MODE_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address -DRINGONE_SANITIZE=1
+# for $(BUILD)/fuzz-*, with CC=clang
+MODE_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+                -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
 MODE_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
-$(if $(MODE_$(MODE)),,$(error MODE=$(MODE): not one of release debug asan ubsan))
+$(if $(MODE_$(MODE)),,$(error MODE=$(MODE): not one of release debug asan ubsan fuzz))
 
 # The decoder is built without libc; everyone who includes its headers must say so too.
 ZYDIS_DEFINES := -DZYAN_NO_LIBC -DZYCORE_STATIC_BUILD -DZYDIS_STATIC_BUILD \
@@ -175,6 +178,15 @@ $(filter-out $(PROCESS_TESTS),$(UNIT_TESTS)): %: %.o $(BUILD)/tests/unit/host_st
 $(UNIT_TESTS): $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 	@echo '  LD    $@'
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+# Fuzzers with the core in them: libFuzzer on the stub host.
+FUZZERS      := frontend devices tables
+$(BUILD)/tests/fuzz/core/%.o: FLAGS = $(HOST_FLAGS) -fno-sanitize=fuzzer-no-link
+$(BUILD)/fuzz-frontend: $(BUILD)/tests/fuzz/core/verify.o
+$(FUZZERS:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/core/%.o \
+		$(BUILD)/tests/unit/host_stub.o $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
+	@echo '  LD    $@'
+	$(Q)$(CC) $(LINK_FLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 test-bochs: deps ## the guest tests on Bochs, alone and on the ring-0 host (some minutes)
 	host/scripts/install-packages.sh bochs

@@ -49,6 +49,10 @@ class MachineError(Exception):
     """The machine did not do what was expected; the text says what."""
 
 
+# A machine ends with its test, however that ends.
+TIED = ["setpriv", "--pdeathsig", "TERM"]
+
+
 class Machine:
     """One running machine. Use as a context manager: leaving it ends the process."""
 
@@ -61,7 +65,7 @@ class Machine:
         self.terminal_before = termios.tcgetattr(self.slave)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            command,
+            TIED + list(command),
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #define WINDOW_BYTES (UINT64_C(1) << 32)
+#define RAM_GUARD    (UINT64_C(1) << 20)
 #define WINDOW_PAGES (WINDOW_BYTES >> 12)
 
 struct host_window {
@@ -54,12 +55,19 @@ static int shared_memory(const char *name, uint64_t bytes) {
     return fd;
 }
 
+/* With unmapped memory on both sides: what leaves guest memory faults. */
 uint8_t *host_ram_create(uint64_t bytes) {
     if (ram_fd >= 0) {
         close(ram_fd);
     }
     ram_fd = shared_memory("ram", bytes);
-    return ram_fd < 0 ? NULL : map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd);
+    uint8_t *guarded = host_poison_create(bytes + 2 * RAM_GUARD);
+    if (ram_fd < 0 || !guarded) {
+        return NULL;
+    }
+    void *p = mmap(guarded + RAM_GUARD, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                   ram_fd, 0);
+    return p == MAP_FAILED ? NULL : p;
 }
 
 bool host_code_create(struct host_code *c, size_t bytes) {
