@@ -25,11 +25,13 @@ Q := $(if $(V),,@)
 MODE_release := -O2
 MODE_debug   := -O0 -DRINGONE_DEBUG=1
 MODE_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address -DRINGONE_SANITIZE=1
+MODE_sanitize := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+                -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
 # for $(BUILD)/fuzz-*, with CC=clang
 MODE_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
                 -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
 MODE_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
-$(if $(MODE_$(MODE)),,$(error MODE=$(MODE): not one of release debug asan ubsan fuzz))
+$(if $(MODE_$(MODE)),,$(error MODE=$(MODE): not one of release debug asan ubsan sanitize fuzz))
 
 # The decoder is built without libc; everyone who includes its headers must say so too.
 ZYDIS_DEFINES := -DZYAN_NO_LIBC -DZYCORE_STATIC_BUILD -DZYDIS_STATIC_BUILD \
@@ -196,13 +198,11 @@ test-bochs: deps ## the guest tests on Bochs, alone and on the ring-0 host (some
 
 # A boot of each kernel, the guest tests and a short fuzz run with both sanitizers.
 sanitize: deps ## unit, guest, fuzz and boot tests with asan and ubsan
-	set -e; for mode in asan ubsan; do \
-		$(MAKE) MODE=$$mode BUILD=build/$$mode all unit; \
-		export RINGONE=build/$$mode/ringone; \
+	$(MAKE) MODE=sanitize all unit
+	set -e; export RINGONE=build/sanitize/ringone; \
 		tests/guest/run; \
 		tests/fuzz/run --first 1000 --seeds 3; \
-		tests/boot/run command_list processes_come_and_go[686]; \
-	done
+		tests/boot/run command_list processes_come_and_go[686]
 
 check: deps ## what CI checks: both compilers, format, clang-tidy, headers, freestanding core
 	+tests/check/run
@@ -210,9 +210,17 @@ check: deps ## what CI checks: both compilers, format, clang-tidy, headers, free
 coverage: all ## which rows of bt/insn.def the tests run (fails below all)
 	host/scripts/coverage.sh $(BUILD)/ringone $(BUILD)/coverage
 
+# Against the CPU, in both operand forms; libFuzzer on the core; random guests with both sanitizers.
 FUZZ_MINUTES ?= 60
-fuzz: all ## compare with the real CPU in both operand forms for FUZZ_MINUTES (60)
-	tests/insn/run --seed $$(date +%s) --minutes $(FUZZ_MINUTES) --form checked --form direct --count
+FUZZ_SEED    ?= $(shell date +%s)
+fuzz: deps ## compare with the real CPU, then fuzz, FUZZ_MINUTES (60) each
+	$(MAKE) all
+	$(MAKE) MODE=sanitize build/sanitize/ringone
+	failed=; for run in \
+		"tests/insn/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES) --form checked --form direct --count" \
+		"tests/fuzz/core/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES)" \
+		"env RINGONE=build/sanitize/ringone tests/fuzz/run --first $(FUZZ_SEED) --minutes $(FUZZ_MINUTES)"; \
+		do echo "== $$run"; $$run || failed=yes; done; test -z "$$failed"
 
 bench: deps ## ringone beside native and QEMU TCG (QUICK=1: under three minutes; BENCH=--help)
 	$(MAKE) all
