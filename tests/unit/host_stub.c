@@ -65,8 +65,8 @@ uint8_t *host_ram_create(uint64_t bytes) {
     if (ram_fd < 0 || !guarded) {
         return NULL;
     }
-    void *p = mmap(guarded + RAM_GUARD, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-                   ram_fd, 0);
+    void *p =
+        mmap(guarded + RAM_GUARD, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_fd, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 

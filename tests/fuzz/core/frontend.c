@@ -122,16 +122,14 @@ static void set_state(struct vcpu *v, const struct setting *s) {
 static void compare_decodings(struct vcpu *v, const uint8_t *bytes) {
     struct insn fast, slow;
     bool code32 = v->seg[SEG_CS].attr & SEG_DB;
-    bool real = !(v->cr0 & CR0_PE) || v->sysflags & EFL_VM;
 
     memset(&fast, 0, sizeof fast);
     memset(&slow, 0, sizeof slow);
     enum insn_status expected =
-        insn_decode(vm.bt->decoder, code32, real, bytes, INSN_MAX_BYTES - 1, &slow);
+        insn_decode(vm.bt->decoder, code32, bytes, INSN_MAX_BYTES - 1, &slow);
     if (expected == INSN_PARTIAL || expected == INSN_TOO_LONG)
         return;
-    enum insn_status status =
-        insn_decode(vm.bt->decoder, code32, real, bytes, INSN_MAX_BYTES, &fast);
+    enum insn_status status = insn_decode(vm.bt->decoder, code32, bytes, INSN_MAX_BYTES, &fast);
     if (status != expected || (status == INSN_OK && memcmp(&fast, &slow, sizeof fast) != 0))
         BROKEN("decoded by shape: status %d, else %d", status, expected);
 }

@@ -344,7 +344,7 @@ static void access(struct input *in) {
         break;
     default:
         if (gla < RAM_BYTES)
-            mmu_protect_code(&vm, gla & PAGE_MASK);
+            mmu_protect_code(&vm, gla & PAGE_MASK, gla & PAGE_MASK);
         break;
     }
 }
