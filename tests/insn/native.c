@@ -1,9 +1,9 @@
 /*
  * Native runner of the differential instruction test: a static 32-bit Linux program without libc.
  * Reads a case file on standard input and writes, per case, the hash of its outcome; with the
- * argument "-f" the whole outcome, the number of changed doublewords, and these. With "-c" it writes
- * one number, of instructions executed, for which it single-steps all cases. A repeated one counts
- * once; behind a POPF or IRET that clears TF the rest of its case goes uncounted.
+ * argument "-f" the whole outcome, the number of changed doublewords, and these. With "-c" it
+ * writes one number, of instructions executed, for which it single-steps all cases. A repeated one
+ * counts once; behind a POPF or IRET that clears TF the rest of its case goes uncounted.
  *
  * A case runs between two signals: the handler records how the last one ended, puts the next one's
  * registers into the signal frame and returns into it through case_entry. Nothing but this image

@@ -32,10 +32,10 @@
 #define VEC_TIMEOUT 0xffu
 
 #define CASE_MAGIC  0x6e736e69u
-#define OPT_LOW     1u /* the low page exists */
-#define OPT_VERBOSE 2u /* kernel: name every case before it runs */
-#define OPT_DUMP    4u /* kernel: dump every case, not only those with an unexpected hash */
-#define OPT_NO_X87  8u /* x87, MMX and MXCSR are not compared */
+#define OPT_LOW     1u  /* the low page exists */
+#define OPT_VERBOSE 2u  /* kernel: name every case before it runs */
+#define OPT_DUMP    4u  /* kernel: dump every case, not only those with an unexpected hash */
+#define OPT_NO_X87  8u  /* x87, MMX and MXCSR are not compared */
 #define LDT_ENTRIES 10u /* the same in every case */
 #define LDT_OWN     2u  /* behind them: entries of the case's own */
 
@@ -47,8 +47,8 @@ struct case_file {
     uint32_t magic;
     uint32_t cases;
     uint32_t options;
-    uint32_t eflags_mask;         /* EFLAGS bits that are compared */
-    uint32_t error_mask;          /* error code bits that are compared */
+    uint32_t eflags_mask; /* EFLAGS bits that are compared */
+    uint32_t error_mask;  /* error code bits that are compared */
     uint32_t ldt[LDT_ENTRIES][DESC_WORDS];
 };
 

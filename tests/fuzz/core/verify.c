@@ -113,12 +113,6 @@ static void check_written(const struct sweep *s, x86_reg r) {
         if (!is_mov_load(s, r, offsetof(struct vcpu, jc_sti)))
             fail(s, "R13 written");
         break;
-    case X86_REG_RSP:
-        if (!is_mov_load(s, r, offsetof(struct vcpu, tc_stack)) &&
-            !(s->insn->id == X86_INS_LEA && op[1].mem.base == X86_REG_RSP &&
-              op[1].mem.index == X86_REG_INVALID && op[1].mem.disp == 8))
-            fail(s, "RSP written");
-        break;
     case X86_REG_R13D:
     case X86_REG_R13W:
     case X86_REG_R13B:
@@ -130,6 +124,7 @@ static void check_written(const struct sweep *s, x86_reg r) {
     case X86_REG_R15D:
     case X86_REG_R15W:
     case X86_REG_R15B:
+    case X86_REG_RSP:
     case X86_REG_ESP:
     case X86_REG_SP:
     case X86_REG_SPL:
@@ -284,11 +279,6 @@ static void check_memory(const struct sweep *s, const cs_x86_op *op) {
                         (op->mem.disp == 0 || op->mem.disp == 4)))
             fail(s, "access beside the jump cache");
         break;
-    case X86_REG_RSP:
-        if (op->mem.index != X86_REG_INVALID || op->mem.disp != 8 || s->insn->id != X86_INS_MOV ||
-            s->x86->operands[0].type != X86_OP_REG)
-            fail(s, "access to the stack");
-        break;
     case X86_REG_R9:
         if (op->mem.index == X86_REG_R8 && op->mem.scale == 1 && op->mem.disp == 0) {
             check_pointer(s, op, &s->r9, FROM_TLB, FROM_TLB);
@@ -422,7 +412,7 @@ static void branch(struct sweep *s) {
         return;
     }
     const uint32_t jumps[] = {bt->thunk_exit, bt->thunk_exit_raw, bt->thunk_exit_done,
-                              bt->thunk_jump_miss};
+                              bt->thunk_jump_miss, bt->thunk_return_miss};
     const uint32_t calls[] = {bt->thunk_callout, bt->thunk_prepare, bt->thunk_commit,
                               bt->thunk_commit_stay, bt->thunk_segment};
     const uint32_t *list = call ? calls : jumps;
@@ -481,7 +471,7 @@ static void check_insn(struct sweep *s) {
 
 static void check_side_table(const struct sweep *s) {
     const struct block *b = s->block;
-    const struct side_entry *side = (const void *)bt_rw(s->bt, b->side);
+    const struct side_entry *side = block_sides(s->bt, b);
 
     /* a block on two pages begins with a look at the second */
     if (!b->side_count || !b->length || (side[0].host != 0 && !b->page2))
@@ -499,8 +489,10 @@ static void check_side_table(const struct sweep *s) {
 static void check_exits(const struct sweep *s) {
     const struct block *b = s->block;
 
-    for (unsigned k = 0; k < BLOCK_EXITS; k++) {
-        const struct block_exit *x = &b->exits[k];
+    if (b->exit_count > BLOCK_EXITS)
+        BROKEN("%u exits", b->exit_count);
+    for (unsigned k = 0; k < b->exit_count; k++) {
+        const struct block_exit *x = &block_exits(s->bt, b)[k];
         if (x->patch && (x->patch < b->host || x->patch + 4 > b->host + b->host_size))
             BROKEN("exit %u is patched outside the block", k);
         if (x->check && (x->check < b->host || x->check + 4 > b->host + b->host_size))
