@@ -6,8 +6,12 @@
 #include "bt/bt_priv.h"
 #include "bt/emit.h"
 
+/* The buckets of a page's blocks stand together, as the blocks' code does: what runs in turn shares
+ * the host's cache lines and TLB entries. */
 static uint32_t bucket_of(uint32_t page, uint32_t gla, uint32_t key) {
-    return (page * 0x9e3779b1u ^ (gla & ~PAGE_MASK) * 0x85ebca6bu ^ key * 0xc2b2ae35u) >> 7 &
+    uint32_t group = (page * 0x9e3779b1u ^ key * 0xc2b2ae35u) >> 9;
+
+    return (group * PAGE_BUCKETS + (gla & ~PAGE_MASK) * PAGE_BUCKETS / PAGE_SIZE) &
            (BLOCK_BUCKETS - 1);
 }
 

@@ -17,7 +17,8 @@ enum {
     BLOCK_MAX_HOST_BYTES = 48 * 1024,
     BLOCK_EXITS = 16, /* a power of two */
     BLOCKS = 304 * 1024,
-    BLOCK_BUCKETS = 128 * 1024,
+    BLOCK_BUCKETS = 256 * 1024,
+    PAGE_BUCKETS = 512, /* of them for the blocks of one page */
     CODE_PAGES = 24 * 1024,
     CODE_PAGE_BUCKETS = 8 * 1024,
     TABLES_SHARE = 2, /* bytes of code to a byte of tables */
@@ -40,9 +41,10 @@ struct block_exit {
     uint32_t next_in;  /* next exit (EXIT_NUMBER) chained to the same block; 0 end */
 };
 
-/* A translation. Block 0 is never used, so that 0 means none. */
+/* A translation. Block 0 is never used, so that 0 means none. A cache line of the host: looking for
+ * one touches no more of it. */
 struct block {
-    uint32_t eip; /* offset in CS */
+    _Alignas(64) uint32_t eip; /* offset in CS */
     uint32_t gla;
     uint32_t key;
     uint32_t cs_limit;
@@ -66,7 +68,8 @@ struct block {
 struct code_page {
     uint32_t id; /* unique over the translator's life; 0 never */
     uint32_t vpage, ppage;
-    uint32_t blocks;   /* blocks starting here, by next_in_page */
+    /* blocks starting here, by next_in_page, in order of age: the oldest dies first as a rule */
+    uint32_t blocks, youngest;
     uint32_t crossers; /* blocks whose one instruction ends here, by next_in_page2 */
     uint32_t next;     /* hash chain by vpage */
     uint32_t next_same_frame;

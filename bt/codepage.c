@@ -102,8 +102,12 @@ void codepage_add_block(struct bt *bt, struct block *b) {
     struct code_page *p = &bt->pages[b->page];
     uint32_t n = block_number(bt, b);
 
-    b->next_in_page = p->blocks;
-    p->blocks = n;
+    b->next_in_page = 0;
+    if (p->blocks)
+        bt->blocks[p->youngest].next_in_page = n;
+    else
+        p->blocks = n;
+    p->youngest = n;
     mmu_protect_code(bt->vm, (gpa_t)p->ppage << PAGE_SHIFT, p->vpage << PAGE_SHIFT);
     if (b->page2) {
         struct code_page *p2 = &bt->pages[b->page2];
@@ -127,12 +131,18 @@ static void note_frame(struct bt *bt, uint32_t ppage) {
 
 void codepage_drop_block(struct bt *bt, struct block *b) {
     uint32_t n = block_number(bt, b);
-    uint32_t *link = &bt->pages[b->page].blocks;
+    struct code_page *p = &bt->pages[b->page];
+    uint32_t *link = &p->blocks;
+    uint32_t before = 0;
 
-    while (*link != n)
-        link = &bt->blocks[*link].next_in_page;
+    while (*link != n) {
+        before = *link;
+        link = &bt->blocks[before].next_in_page;
+    }
     *link = b->next_in_page;
-    note_frame(bt, bt->pages[b->page].ppage);
+    if (p->youngest == n)
+        p->youngest = before;
+    note_frame(bt, p->ppage);
     if (b->page2) {
         link = &bt->pages[b->page2].crossers;
         while (*link != n)
