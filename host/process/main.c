@@ -37,7 +37,7 @@
 #include "vmm/load.h"
 #include "vmm/vm.h"
 
-enum { EXIT_USAGE = 2, CACHE_BYTES = 44 << 20, MAPPINGS_MIN = 1024 };
+enum { EXIT_USAGE = 2, CACHE_BYTES = 40 << 20, MAPPINGS_MIN = 1024 };
 
 static struct vm machine;
 
