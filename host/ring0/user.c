@@ -31,6 +31,7 @@
 #define EFLAGS_FIXED      0x202u /* IF and bit 1 */
 #define SELECTOR_TI       4u
 #define DESCRIPTOR_B      (1ull << 54)
+#define DESCRIPTOR_G      (1ull << 55)
 
 enum { ES, CS, SS, DS, FS, GS };
 
@@ -100,10 +101,25 @@ void user_enter(struct trap_frame *f, struct host_user *u) {
     f->gpr[RDI] = v->gpr[EDI];
 }
 
-void user_resume(const struct trap_frame *f) {
-    const uint64_t *table = f->ss & SELECTOR_TI ? running->ldt : running->gdt;
+static uint64_t descriptor(uint64_t selector) {
+    const uint64_t *table = selector & SELECTOR_TI ? running->ldt : running->gdt;
 
-    if (!(table[(f->ss & 0xffff) / 8] & DESCRIPTOR_B))
+    return table[(selector & 0xffff) / 8];
+}
+
+/* An interrupt behind a segment's last instruction leaves EIP beyond the limit, which IRET refuses
+ * in ring 0. */
+static bool beyond_limit(const struct trap_frame *f) {
+    uint64_t code = descriptor(f->cs);
+    uint64_t limit = (code & 0xffff) | (code >> 32 & 0xf0000);
+
+    return (uint32_t)f->rip > (code & DESCRIPTOR_G ? limit << 12 | 0xfff : limit);
+}
+
+void user_resume(struct trap_frame *f) {
+    if (beyond_limit(f))
+        user_leave(f, HOST_USER_KICKED, 0);
+    else if (!(descriptor(f->ss) & DESCRIPTOR_B))
         stack16_resume(f);
 }
 
