@@ -21,7 +21,8 @@
 #define SYS_SIGACTION    174
 #define SYS_SIGALTSTACK  186
 #define SYS_MMAP2        192
-#define SIGALRM          14
+#define SIGVTALRM        26
+#define ITIMER_VIRTUAL   1 /* the process's own time: others do not count */
 #define PROT_RW          3
 #define PROT_RWX         7
 #define PROT_READ        1
@@ -236,7 +237,7 @@ static void on_signal(int number, void *info, struct ucontext *u) {
     (void)info;
     struct mcontext *m = &u->m;
     uint32_t vector = m->trapno;
-    if (number == SIGALRM) {
+    if (number == SIGVTALRM) {
         if (!current || ++ticks < 3)
             return;
         vector = VEC_TIMEOUT;
@@ -313,14 +314,14 @@ __attribute__((used)) void native_main(const uint32_t *args) {
 
     uint32_t alt[3] = {(uint32_t)stack_signal, 0, sizeof stack_signal};
     syscall3(SYS_SIGALTSTACK, (long)alt, 0, 0);
-    static const uint8_t signals[] = {4, 5, 7, 8, 11, SIGALRM};
+    static const uint8_t signals[] = {4, 5, 7, 8, 11, SIGVTALRM};
     for (uint32_t i = 0; i < sizeof signals; i++) {
         struct ksigaction a = {(uint32_t)on_signal, SA_FLAGS, (uint32_t)signal_return, {~0u, ~0u}};
         if (syscall6(SYS_SIGACTION, signals[i], (long)&a, 0, 8, 0, 0))
             quit("native: sigaction failed\n");
     }
     uint32_t timer[4] = {0, 300000, 0, 300000};
-    syscall3(SYS_SETITIMER, 0, (long)timer, 0);
+    syscall3(SYS_SETITIMER, ITIMER_VIRTUAL, (long)timer, 0);
     __asm__ volatile("hlt");
     quit("native: not reached\n");
 }
