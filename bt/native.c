@@ -42,15 +42,15 @@
 #define SELECTOR_RPL 3u
 
 static bool mode_allows(const struct vcpu *v) {
-    const uint32_t flags = EFL_TF | EFL_IOPL | EFL_NT | EFL_VM | EFL_VIF | EFL_VIP | EFL_AC;
+    const uint32_t flags = EFL_TF | EFL_IOPL | EFL_NT | EFL_VM | EFL_AC;
     const uint32_t paged = CR0_PE | CR0_PG;
     const uint32_t fxsr = CR4_OSFXSR | CR4_OSXMMEXCPT;
 
     return v->cpl == 3 && (v->cr0 & (paged | CR0_EM)) == paged && v->ifl &&
            !(v->sysflags & flags) && v->eip <= v->seg[SEG_CS].limit &&
-           (v->cr4 & (fxsr | CR4_TSD | CR4_VME | CR4_PVI)) == fxsr &&
-           (host_window_nx() || !(v->efer & EFER_NXE)) && v->shadow == SHADOW_NONE &&
-           !debug_armed(v) && !v->watching && v->tsc_offset == 0 && !v->ferr;
+           (v->cr4 & (fxsr | CR4_TSD)) == fxsr && (host_window_nx() || !(v->efer & EFER_NXE)) &&
+           v->shadow == SHADOW_NONE && !debug_armed(v) && !v->watching && v->tsc_offset == 0 &&
+           !v->ferr;
 }
 
 /* The descriptor of a segment register's hidden part. */

@@ -177,17 +177,19 @@ static bool deliver_protected(struct vcpu *v, const struct interrupt_event *e) {
     return t.cpl < v->cpl ? deliver_inner_level(v, e, &t) : deliver_same_level(v, e, &t);
 }
 
-/* -- real mode, and what VME does like it
- * ----------------------------------------------------------- */
+/* -- real mode
+ * ------------------------------------------------------------------------------------- */
 
-/* Pushes FLAGS, CS, IP and jumps through the vector table at linear address `table`. */
-static bool deliver_vector_table(struct vcpu *v, const struct interrupt_event *e, gla_t table) {
+/* Pushes FLAGS, CS, IP and jumps through the vector table. */
+static bool deliver_real(struct vcpu *v, const struct interrupt_event *e) {
     struct frame f = {.top = FRAME_MAX, .size = 2};
     struct target t = {.cpl = v->cpl};
     uint32_t esp = v->gpr[ESP];
     uint32_t entry;
 
-    if (!mmu_read32(v, table + e->vector * 4, &entry, v->cpl == 3))
+    if (e->vector * 4 + 3 > v->idtr.limit)
+        return vcpu_raise_error(v, VEC_GP, 0);
+    if (!mmu_read32(v, v->idtr.base + e->vector * 4, &entry, false))
         return false;
     segment_paragraph(v, SEG_CS, (uint16_t)(entry >> 16), &t.cs);
     t.eip = entry & 0xffffu;
@@ -202,34 +204,7 @@ static bool deliver_vector_table(struct vcpu *v, const struct interrupt_event *e
     v->gpr[ESP] = esp;
     vcpu_set_seg(v, SEG_CS, &t.cs);
     v->eip = t.eip;
-    return true;
-}
-
-static bool deliver_real(struct vcpu *v, const struct interrupt_event *e) {
-    if (e->vector * 4 + 3 > v->idtr.limit)
-        return vcpu_raise_error(v, VEC_GP, 0);
-    if (!deliver_vector_table(v, e, v->idtr.base))
-        return false;
     vcpu_set_eflags(v, 0, EFL_IF | EFL_TF | EFL_AC | EFL_RF);
-    return true;
-}
-
-bool interrupt_v86_redirect(struct vcpu *v, unsigned vector, uint32_t eip) {
-    struct interrupt_event e = {
-        .vector = vector, .software = true, .eip = eip, .image = vcpu_eflags(v)};
-    bool virtual_if = (v->sysflags & EFL_IOPL) != EFL_IOPL;
-
-    if (virtual_if) {
-        e.image |= EFL_IOPL;
-        e.image = (e.image & ~EFL_IF) | (v->sysflags & EFL_VIF ? EFL_IF : 0);
-    }
-    uint8_t hits = v->dr6_hits;
-
-    if (!deliver_vector_table(v, &e, 0))
-        return false;
-    vcpu_set_eflags(v, 0, EFL_TF | EFL_RF | (virtual_if ? EFL_VIF : EFL_IF));
-    v->dr6_hits = hits;
-    v->stepping = false;
     return true;
 }
 

@@ -27,8 +27,4 @@ bool interrupt_software(struct vcpu *v, unsigned vector, uint32_t eip);
 /* INT1: as software, but privileged and marked external (SDM vol. 2A, INT n). */
 bool interrupt_icebp(struct vcpu *v, uint32_t eip);
 
-/* INT n of a virtual-8086 task through the IVT at linear 0 of that task (VME, SDM vol. 3B table
- * 20-2 methods 5 and 6). */
-bool interrupt_v86_redirect(struct vcpu *v, unsigned vector, uint32_t eip);
-
 #endif

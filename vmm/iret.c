@@ -68,18 +68,9 @@ static bool iret_real(struct vcpu *v, const struct frame *f, unsigned size) {
 }
 
 static bool iret_v86(struct vcpu *v, const struct frame *f, unsigned size) {
-    if ((v->sysflags & EFL_IOPL) == EFL_IOPL)
-        return return_paragraph(v, f, size, (size == 4 ? FLAGS32 : FLAGS16) | EFL_IF);
-    if (size == 4 || !(v->cr4 & CR4_VME))
+    if ((v->sysflags & EFL_IOPL) != EFL_IOPL)
         return vcpu_raise_error(v, VEC_GP, 0);
-    /* VME: the popped IF goes to VIF (SDM vol. 3B section 20.3.3.2). */
-    if ((f->eflags & EFL_TF) || ((f->eflags & EFL_IF) && (v->sysflags & EFL_VIP)))
-        return vcpu_raise_error(v, VEC_GP, 0);
-
-    struct frame virtual = *f;
-
-    virtual.eflags |= f->eflags & EFL_IF ? EFL_VIF : 0;
-    return return_paragraph(v, &virtual, size, FLAGS16 | EFL_VIF);
+    return return_paragraph(v, f, size, (size == 4 ? FLAGS32 : FLAGS16) | EFL_IF);
 }
 
 /* -- protected mode
@@ -104,7 +95,7 @@ static bool return_to_v86(struct vcpu *v, const struct frame *f) {
     v->gpr[ESP] = rest[0];
     v->eip = f->eip;
     v->cpl = 3;
-    vcpu_set_eflags(v, f->eflags, FLAGS32 | EFL_IF | EFL_IOPL | EFL_VM | EFL_VIF | EFL_VIP);
+    vcpu_set_eflags(v, f->eflags, FLAGS32 | EFL_IF | EFL_IOPL | EFL_VM);
     return true;
 }
 
@@ -115,7 +106,7 @@ static uint32_t flags_mask(const struct vcpu *v, unsigned size) {
     if (v->cpl <= (v->sysflags & EFL_IOPL) >> 12)
         mask |= EFL_IF;
     if (v->cpl == 0)
-        mask |= EFL_IOPL | (size == 4 ? EFL_VIF | EFL_VIP : 0);
+        mask |= EFL_IOPL;
     return mask;
 }
 

@@ -1,46 +1,13 @@
 /*
  * Software interrupts: INT n, INT3, INTO, INT1, and BOUND.
- * Intel SDM vol. 2A INT n, BOUND; vol. 3B section 20.3.3 (INT n in virtual-8086 mode).
+ * Intel SDM vol. 2A INT n, BOUND; vol. 3B section 20.2.7 (INT n in virtual-8086 mode).
  */
 #include "host/host.h"
-#include "mmu/mmu.h"
 #include "vmm/callout.h"
 #include "vmm/interrupt.h"
 #include "vmm/segment.h"
 
-/*
- * The bit for `vector` in the software interrupt redirection map, which ends where the TSS's I/O
- * permission map begins (SDM vol. 3B figure 20-5). Set or unreachable: the protected-mode way.
- */
-static bool redirection_bit(struct vcpu *v, unsigned vector, bool *set) {
-    uint16_t io_map;
-    uint8_t byte;
-
-    *set = true;
-    if (!(attr_system_type(v->tr.attr) & SYS_WIDE_BIT) || v->tr.limit < 0x67)
-        return true;
-    if (!mmu_read16(v, v->tr.base + 0x66, &io_map, false))
-        return false;
-
-    uint32_t off = (uint32_t)io_map - 32 + vector / 8;
-
-    if (io_map < 32 || off > v->tr.limit)
-        return true;
-    if (!mmu_read8(v, v->tr.base + off, &byte, false))
-        return false;
-    *set = byte >> (vector & 7u) & 1u;
-    return true;
-}
-
 static bool int_n_v86(struct vcpu *v, unsigned vector) {
-    if (v->cr4 & CR4_VME) {
-        bool set;
-
-        if (!redirection_bit(v, vector, &set))
-            return false;
-        if (!set)
-            return interrupt_v86_redirect(v, vector, v->next_eip);
-    }
     if ((v->sysflags & EFL_IOPL) != EFL_IOPL)
         return vcpu_raise_error(v, VEC_GP, 0);
     return interrupt_software(v, vector, v->next_eip);

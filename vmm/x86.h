@@ -34,14 +34,13 @@ enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
 #define EFL_RF    (1u << 16)
 #define EFL_VM    (1u << 17)
 #define EFL_AC    (1u << 18)
-#define EFL_VIF   (1u << 19)
-#define EFL_VIP   (1u << 20)
 #define EFL_ID    (1u << 21)
 #define EFL_ARITH (EFL_CF | EFL_PF | EFL_AF | EFL_ZF | EFL_SF | EFL_OF)
 /* what the host's flags register holds for the guest while translated code runs */
 #define EFL_LIVE (EFL_ARITH | EFL_DF)
-/* what struct vcpu's sysflags holds (IF stands apart, see vcpu.h) */
-#define EFL_SYS (EFL_TF | EFL_IOPL | EFL_NT | EFL_RF | EFL_VM | EFL_AC | EFL_VIF | EFL_VIP | EFL_ID)
+/* what struct vcpu's sysflags holds (IF stands apart, see vcpu.h); VIF and VIP belong to VME, which
+ * is not offered, and read zero */
+#define EFL_SYS (EFL_TF | EFL_IOPL | EFL_NT | EFL_RF | EFL_VM | EFL_AC | EFL_ID)
 
 #define CR0_PE (1u << 0)
 #define CR0_MP (1u << 1)

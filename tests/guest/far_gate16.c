@@ -158,7 +158,7 @@ void guest_main(void) {
     user.eflags |= FLAG_IF;
     show("interrupt gate from level 3", user, 6);
     idt[0x40] = gate(CODE16_0, 0, ACCESS_P | ACCESS_DPL3 | 7, 0);
-    show("trap gate from level 3", user, 6);
+    show("trap gate from level 3", user, 5);
     printf("  IF %d\n", !!(trap.regs.eflags & FLAG_IF));
     in = inner(by_int);
     in.esp = INNER + 0x8000;

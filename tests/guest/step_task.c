@@ -50,11 +50,17 @@ static void show(const char *name, const uint8_t *code, uint32_t dr7, uint32_t e
     run(&in);
     uint32_t seen7 = read_dr7();
     write_dr7(0x400);
-    bool there = trap.regs.eip - (uint32_t)body < 8;
+    bool there = trap.regs.eip - (uint32_t)body < 8, here = trap.regs.eip - in.eip < 32;
     printf("%s: %s at %s+%d, dr6 %x dr7 %x, tf %d nt %d\n", name,
-           trap.vector == VECTOR_END ? "end" : vector_name(trap.vector), there ? "task" : "code",
-           (int)(trap.regs.eip - (there ? (uint32_t)body : in.eip)), read_dr6() & 0xF00F,
-           seen7 & 0xFF, !!(trap.regs.eflags & FLAG_TF), !!(trap.regs.eflags & FLAG_NT));
+           trap.vector == VECTOR_END ? "end" : vector_name(trap.vector),
+           there  ? "task"
+           : here ? "code"
+                  : "elsewhere",
+           there  ? (int)(trap.regs.eip - (uint32_t)body)
+           : here ? (int)(trap.regs.eip - in.eip)
+                  : 0,
+           read_dr6() & 0xF00F, seen7 & 0xFF, !!(trap.regs.eflags & FLAG_TF),
+           !!(trap.regs.eflags & FLAG_NT));
     leave_task();
 }
 

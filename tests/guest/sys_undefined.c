@@ -180,6 +180,10 @@ static uint32_t settable(bool efer) {
 CODE(set_cr4, "movl %eax, %cr4");
 CODE(set_efer, "wrmsr");
 
+/* VIF and VIP are bits of VME and PVI: reserved, zero without. */
+CODE(virtual_flags, "pushl $0x00380002; pushl %cs; pushl $1f; iretl; 1: pushfl; popl %eax; "
+                    "pushl $0x00380002; popfl; pushfl; popl %ebx");
+
 static void rdpmc(void) {
     for (uint32_t pce = 0; pce < 2; pce++) {
         for (int ring = 0; ring <= 3; ring += 3) {
@@ -203,5 +207,7 @@ void guest_main(void) {
     printf("VME %d, CR4 bits %08x\n", one.edx >> 1 & 1, settable(false));
     printf("SYSCALL %d NX %d LM %d, EFER bits %08x\n", ext.edx >> 11 & 1, ext.edx >> 20 & 1,
            ext.edx >> 29 & 1, settable(true));
+    RING0(virtual_flags);
+    RING3(virtual_flags);
     rdpmc();
 }

@@ -324,25 +324,6 @@ static void v86_int_n_needs_iopl(void **state) {
     assert_at(CODE_0, HANDLER);
 }
 
-static void v86_redirection_map(void **state) {
-    (void)state;
-    enter_v86(0);
-    cpu.cr4 |= CR4_VME;
-    cpu.tr.limit = 0x100;
-    poke16(TSS_A + 0x66, 0x88); /* redirection map at 68h */
-    poke32(0x21 * 4, 0x30000042);
-    vcpu_set_eflags(&cpu, EFL_VIF, EFL_VIF);
-    assert_int_equal(callout_int_n(&cpu, IMM(0x21)), CALLOUT_EXIT);
-    assert_at(0x3000, 0x42);
-    assert_int_equal(peek16(cpu.seg_base[SEG_SS] + 0x1000 - 2), EFL_IOPL | EFL_IF | EFL_ONE);
-    assert_int_equal(peek16(cpu.seg_base[SEG_SS] + 0x1000 - 6), 0x102);
-    assert_int_equal(cpu.sysflags & EFL_VIF, 0);
-    assert_int_equal(cpu.ifl, EFL_IF);
-
-    memory[TSS_A + 0x68 + 0x21 / 8] = 1 << (0x21 % 8);
-    EXPECT_FAULT(callout_int_n(&cpu, IMM(0x21)), VEC_GP, 0);
-}
-
 /* -- software interrupts
  * ------------------------------------------------------------------------------- */
 
@@ -442,7 +423,6 @@ int main(void) {
         TEST(v86_to_ring0),
         TEST(v86_handler_must_be_ring0),
         TEST(v86_int_n_needs_iopl),
-        TEST(v86_redirection_map),
         TEST(into_only_on_overflow),
         TEST(int1_ignores_dpl),
         TEST(bound_ranges),
