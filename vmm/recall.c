@@ -197,7 +197,7 @@ bool recall_iret(struct vcpu *v) {
         return false;
     vcpu_update_eflags(v, f[2],
                        EFL_ARITH | EFL_DF | EFL_TF | EFL_NT | EFL_RF | EFL_AC | EFL_ID | EFL_IF |
-                           EFL_IOPL | EFL_VIF | EFL_VIP);
+                           EFL_IOPL);
     set_segment(v, SEG_CS, &r->cs);
     set_segment(v, SEG_SS, &r->ss);
     v->gpr[ESP] = f[3];
