@@ -75,9 +75,10 @@ uint64_t native_user_descriptor(uint64_t guest) {
     return guest & DESC_A ? guest : guest & ~DESC_P;
 }
 
-/* True: n words are the same. One instruction that takes few cycles a word, where a loop of
- * compares would take several instructions. */
-static bool same_words(const void *a, const void *b, uint64_t n) {
+/* True: these bytes, a multiple of 8, are the same. One instruction that takes few cycles a word,
+ * where a loop of compares would take several instructions. */
+static bool same_words(const void *a, const void *b, uint64_t bytes) {
+    uint64_t n = bytes / 8;
     bool same;
 
     __asm__("cmp %%eax, %%eax\n\trepe cmpsq"
@@ -100,7 +101,7 @@ static inline bool gdt_unchanged(struct vcpu *v, struct native_gdt *g) {
         if (!g->at)
             v->exc.pending = false;
     }
-    return g->at && same_words(g->at, g->guest, bytes / sizeof(uint64_t));
+    return g->at && same_words(g->at, g->guest, bytes);
 }
 
 /* Follows the guest's GDT. False: it is too big, or not in plain memory. */
@@ -223,7 +224,7 @@ static bool prepare(struct bt *bt, struct vcpu *v) {
     if (has_ldt && native_ldt_follow(v, &bt->native_ldt))
         bt->native_gdt.version++;
     if (bt->native_seg_version != bt->native_gdt.version ||
-        !same_words(v->seg, bt->native_seg, sizeof v->seg / (sizeof(uint64_t)))) {
+        !same_words(v->seg, bt->native_seg, sizeof v->seg)) {
         bt->native_seg_version = 0;
         for (unsigned sreg = 0; sreg < SEG_COUNT; sreg++)
             if (!load_segment(v, sreg, u))
