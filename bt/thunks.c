@@ -180,7 +180,8 @@ static void emit_leave(struct bt *bt, struct emit *e) {
     emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_exit_done));
 }
 
-/* From the stack of translated code to the run loop's (16-byte aligned, as C wants it) and back. */
+/* From the stack of translated code to the run loop's (16-byte aligned, as C wants it) and back.
+ * Before anything is pushed: an overflow would empty the stack under the thunk's return address. */
 static void emit_c_stack(struct emit *e) {
     emit_store64(e, MOP_VCPU(tc_rsp), RSP);
     emit_load64(e, RSP, MOP_VCPU(host_rsp));
@@ -207,6 +208,7 @@ static void emit_tc_stack(struct emit *e) {
 static void emit_callout(struct bt *bt, struct emit *e) {
     bt->thunk_callout = begin(bt, e);
     emit_store(e, MOP_VCPU(activity), R10);
+    emit_c_stack(e);
     emit_save_all(e);
     struct mop count = {.base = REG_VCPU,
                         .index = R10,
@@ -215,7 +217,6 @@ static void emit_callout(struct bt *bt, struct emit *e) {
     emit_op_mem(e, OP_W, 0xff, 0, &count); /* inc qword */
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov64_rr(e, RSI, R9);
-    emit_c_stack(e);
     emit_call_reg(e, R8);
     emit_op_reg(e, 0, 0x85, RAX, RAX);
     uint8_t *leave = emit_jcc(e, CC_NE);
@@ -229,12 +230,12 @@ static void emit_callout(struct bt *bt, struct emit *e) {
 static void emit_prepare(struct bt *bt, struct emit *e) {
     bt->thunk_prepare = begin(bt, e);
     emit_store_imm(e, MOP_VCPU(activity), ACTIVITY_ACCESS);
+    emit_c_stack(e);
     emit_save_all(e);
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov_rr(e, RSI, R8);
     emit_mov_rr(e, RDX, R9);
     emit_mov_rr(e, RCX, R10);
-    emit_c_stack(e);
     emit_c_call(e, (const void *)prepare);
     emit_op_reg(e, OP_W, 0x85, RAX, RAX);
     uint8_t *leave = emit_jcc(e, CC_E);
@@ -255,10 +256,10 @@ static void emit_commit(struct bt *bt, struct emit *e, bool stay) {
     else
         bt->thunk_commit = begin(bt, e);
     emit_store_imm(e, MOP_VCPU(activity), ACTIVITY_ACCESS);
+    emit_c_stack(e);
     emit_save_all(e);
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov_rr(e, RSI, R10);
-    emit_c_stack(e);
     emit_c_call(e, (const void *)commit);
     if (!stay) {
         emit_u8(e, 0x84); /* test al, al */
@@ -277,12 +278,12 @@ static void emit_commit(struct bt *bt, struct emit *e, bool stay) {
 static void emit_segment(struct bt *bt, struct emit *e) {
     bt->thunk_segment = begin(bt, e);
     emit_store_imm(e, MOP_VCPU(activity), ACTIVITY_SEGMENT);
+    emit_c_stack(e);
     emit_save_all(e);
     emit_mov64_rr(e, RDI, REG_VCPU);
     emit_mov_rr(e, RSI, R8);
     emit_mov_rr(e, RDX, R9);
     emit_mov_rr(e, RCX, R10);
-    emit_c_stack(e);
     emit_c_call(e, (const void *)segment);
     emit_u8(e, 0x84); /* test al, al */
     emit_u8(e, 0xc0);

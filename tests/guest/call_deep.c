@@ -9,6 +9,8 @@ enum { COPY_BYTES = 32, COPIES = 128 };
 CODE(copies,
      ".rept 128; .balign 32; call 1f; int $0xf0; 1: decl %eax; jz 2f; call 1b; incl %ecx; 2: "
      "ret; .endr");
+/* The same with an instruction at each level that a monitor has to look at. */
+CODE(privileged, "call 1f; int $0xf0; 1: str %dx; decl %eax; jz 2f; call 1b; incl %ecx; 2: ret");
 CODE(call_only, "1: call 2f; 2: decl %eax; jnz 1b");
 /* Each level leaves to its caller's caller. */
 CODE(skip, "call 1f; int $0xf0; 1: decl %eax; jz 2f; call 1b; incl %ecx; 2: popl %edx; jmp *%edx");
@@ -40,6 +42,7 @@ void guest_main(void) {
     }
     for (int ring = 0; ring <= 3; ring += 3) {
         attempt("nested", first, ring, 100000, 99999);
+        attempt("nested, STR", privileged, ring, 100000, 99999);
         attempt("calls only", call_only, ring, 100000, 0);
         attempt("indirect returns", skip, ring, 40000, 39999);
     }
