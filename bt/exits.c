@@ -79,24 +79,19 @@ static bool pairs(const struct translation *t) {
     return !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
 }
 
-/* Where the host RET comes back to: goes on if the EIP in R8 is the one behind the CALL. */
+/* Where the host RET comes back to: goes on if the EIP in R8 is the one behind the CALL. Flags stay,
+ * whatever comes here: when it goes elsewhere, the code there may look at them. */
 static void emit_landing(struct translation *t) {
     struct emit *e = &t->e;
     uint32_t eip = t->next_eip;
 
-    if (t->extends && translation_flags_dead(t, eip)) {
-        emit_op_reg(e, 0, 0x81, 7, R8); /* cmp r8d, imm32 */
-        emit_u32(e, eip);
-        emit_patch32(emit_jcc(e, CC_NE), bt_rw(t->bt, t->bt->thunk_return_miss));
-    } else {
-        emit_mov64_rr(e, R9, RCX);
-        emit_lea(e, RCX, mop_base(R8, (int32_t)(0u - eip)));
-        uint8_t *match = emit_short(e, 0xe3); /* jrcxz */
-        emit_mov64_rr(e, RCX, R9);
-        emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_return_miss));
-        emit_bind_short(e, match);
-        emit_mov64_rr(e, RCX, R9);
-    }
+    emit_mov64_rr(e, R9, RCX);
+    emit_lea(e, RCX, mop_base(R8, (int32_t)(0u - eip)));
+    uint8_t *match = emit_short(e, 0xe3); /* jrcxz */
+    emit_mov64_rr(e, RCX, R9);
+    emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_return_miss));
+    emit_bind_short(e, match);
+    emit_mov64_rr(e, RCX, R9);
     emit_count(t->bt, e, MOP_VCPU(return_hits));
 }
 
