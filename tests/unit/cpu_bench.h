@@ -33,9 +33,7 @@ enum {
 static struct vcpu cpu;
 static uint8_t memory[BENCH_BYTES];
 static uint8_t page_state[BENCH_PAGES];
-static struct {
-    unsigned cr3_loads, writes;
-} mmu_seen;
+static struct { unsigned cr3_loads, writes; } mmu_seen;
 
 /* -- the MMU ---------------------------------------------------------------------------------- */
 
