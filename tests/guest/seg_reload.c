@@ -1,77 +1,98 @@
-/* The same selector loaded again and again while its descriptor, or the table, changes behind it:
- * each load must see what memory holds then (SDM vol 3A, 3.4.3). Each value is loaded three times.
- */
+/* The same selector loaded twice while its descriptor, or the table, changes in between: the second
+ * load must see what memory holds then (SDM vol 3A, 3.4.3). A third goes by way of null. */
 #include "guest.h"
 
-CODE(mov_ds, "movw %ds, %dx; movw %ax, %ds; movl (%ecx), %ebx; movw %dx, %ds");
-CODE(mov_es, "movw %es, %dx; movw %ax, %es; movl %es:(%ecx), %ebx; movw %dx, %es");
-CODE(mov_fs, "movw %ax, %fs; movl %fs:(%ecx), %ebx");
-CODE(mov_gs, "movw %ax, %gs; movl %gs:(%ecx), %ebx");
-CODE(pop_ds, "pushl %ds; pushl %eax; popl %ds; movl (%ecx), %ebx; popl %ds");
-CODE(pop_es, "pushl %es; pushl %eax; popl %es; movl %es:(%ecx), %ebx; popl %es");
-CODE(pop_fs, "pushl %eax; popl %fs; movl %fs:(%ecx), %ebx");
-CODE(pop_gs, "pushl %eax; popl %gs; movl %gs:(%ecx), %ebx");
+/* Load, replace the descriptor at EDI by the one at ESI, load, read. */
+#define REPLACE                                                                                    \
+    "movl %ss:(%esi), %ebp; movl %ebp, %ss:(%edi); movl %ss:4(%esi), %ebp; movl %ebp, "            \
+    "%ss:4(%edi); "
+#define MOV_TWICE(s, between)                                                                      \
+    "movw %" s ", %dx; movw %ax, %" s "; " between "movw %ax, %" s "; movl %" s                    \
+    ":(%ecx), %ebx; movw %dx, %" s
+#define POP_TWICE(s, between)                                                                      \
+    "pushl %" s "; pushl %eax; popl %" s "; " between "pushl %eax; popl %" s "; movl %" s          \
+    ":(%ecx), %ebx; popl %" s
+#define BY_NULL(s) "pushl $0; popl %" s "; "
+#define LGDT       "lgdtl %ss:(%esi); "
 
-enum { DATA = ACCESS_P | ACCESS_DATA_RW | ACCESS_ACCESSED };
-enum { TIMES = 3, OFFSET = 0x10, WORDS = 256 };
+#define FORMS(s)                                                                                   \
+    CODE(mov_##s, MOV_TWICE(#s, REPLACE));                                                         \
+    CODE(pop_##s, POP_TWICE(#s, REPLACE));                                                         \
+    CODE(null_##s, POP_TWICE(#s, BY_NULL(#s) REPLACE));                                            \
+    CODE(lgdt_##s, MOV_TWICE(#s, LGDT))
+
+FORMS(ds);
+FORMS(es);
+FORMS(fs);
+FORMS(gs);
+
+enum { OFFSET = 0x10, WORDS = 256, DATA = ACCESS_P | ACCESS_DATA_RW | ACCESS_ACCESSED };
 
 static uint64_t other_table[GDT_SLOTS];
 
-static void attempt(const char *name, const char *what, const uint8_t *code, uint16_t selector,
-                    uint32_t offset) {
-    for (unsigned i = 0; i < TIMES; i++) {
-        struct regs in = regs_ring0(code);
-        in.eax = selector;
-        in.ecx = offset;
-        run(&in);
-        printf("%s %s %u: vector %02x error %04x read %08x\n", name, what, i, trap.vector,
-               trap.error, trap.regs.ebx);
-    }
+/* One snippet does all, so that the second load can find what the first has left behind. */
+static void attempt(const char *name, const uint8_t *code, unsigned from, unsigned to,
+                    const void *esi) {
+    struct regs in = regs_ring0(code);
+
+    in.eax = SEL_FREE;
+    in.ecx = OFFSET;
+    in.esi = (uint32_t)esi;
+    in.edi = (uint32_t)&gdt[SEL_FREE / 8];
+    run(&in);
+    printf("%s %u %u: vector %02x error %04x read %08x access %02x\n", name, from, to, trap.vector,
+           trap.error, trap.regs.ebx, gdt_access(SEL_FREE));
 }
 
-static void sequence(const char *name, const uint8_t *code) {
-    const uint64_t flat = descriptor(0, 0xFFFFF, DATA, FLAG_SEG_32_4K);
-    static const uint32_t bases[] = {ARENA, ARENA + 0x100, ARENA};
+static void pairs(const char *name, const uint8_t *code) {
+    const uint64_t kinds[] = {
+        descriptor(0, 0xFFFFF, DATA, FLAG_SEG_32_4K),
+        descriptor(ARENA, 0xFFFFF, DATA, FLAG_SEG_32_4K),
+        descriptor(ARENA + 0x100, 0xFFFFF, DATA, FLAG_SEG_32_4K),
+        descriptor(ARENA, OFFSET + 2, DATA, FLAG_SEG_B),
+        descriptor(ARENA, 0xFFFFF, DATA & ~ACCESS_P, FLAG_SEG_32_4K),
+        descriptor(ARENA, 0xFFFFF, DATA & ~ACCESS_ACCESSED, FLAG_SEG_32_4K),
+    };
+    enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-    gdt_set(SEL_FREE, flat);
-    attempt(name, "flat", code, SEL_FREE, ARENA + OFFSET);
-    for (unsigned i = 0; i < sizeof bases / sizeof bases[0]; i++) {
-        gdt_set(SEL_FREE, descriptor(bases[i], 0xFFFFF, DATA, FLAG_SEG_32_4K));
-        attempt(name, "base", code, SEL_FREE, OFFSET);
-    }
-    gdt_set(SEL_FREE, descriptor(ARENA, OFFSET + 2, DATA, FLAG_SEG_B));
-    attempt(name, "small", code, SEL_FREE, OFFSET);
-    gdt_set(SEL_FREE, flat);
-    attempt(name, "flat", code, SEL_FREE, ARENA + OFFSET);
-    gdt_set(SEL_FREE, flat & ~(1ull << 47));
-    attempt(name, "absent", code, SEL_FREE, ARENA + OFFSET);
-    gdt_set(SEL_FREE, flat & ~(1ull << 40));
-    attempt(name, "not accessed", code, SEL_FREE, ARENA + OFFSET);
-    printf("%s access %02x\n", name, gdt_access(SEL_FREE));
-    attempt(name, "null", code, 0, ARENA + OFFSET);
-    attempt(name, "RPL 3", code, SEL_FREE | 3, ARENA + OFFSET);
-    attempt(name, "flat", code, SEL_FREE, ARENA + OFFSET);
+    for (unsigned from = 0; from < KINDS; from++)
+        for (unsigned to = 0; to < KINDS; to++) {
+            gdt_set(SEL_FREE, kinds[from]);
+            attempt(name, code, from, to, &kinds[to]);
+        }
+}
 
+static void tables(const char *name, const uint8_t *code) {
+    struct {
+        uint16_t limit;
+        uint32_t base;
+    } __attribute__((packed)) other = {sizeof other_table - 1, (uint32_t)other_table};
+
+    gdt_set(SEL_FREE, descriptor(ARENA, 0xFFFFF, DATA, FLAG_SEG_32_4K));
     for (unsigned i = 0; i < GDT_SLOTS; i++)
         other_table[i] = gdt[i];
-    other_table[SEL_FREE / 8] = descriptor(ARENA + 0x200, 0xFFFFF, DATA, FLAG_SEG_32_4K);
-    lgdt(other_table, sizeof other_table - 1);
-    attempt(name, "other table", code, SEL_FREE, OFFSET);
-    lgdt(other_table, SEL_FREE - 1);
-    attempt(name, "short table", code, SEL_FREE, OFFSET);
+    attempt(name, code, 0, 0, &other);
     lgdt(gdt, sizeof gdt - 1);
-    attempt(name, "first table", code, SEL_FREE, ARENA + OFFSET);
+    other_table[SEL_FREE / 8] = descriptor(ARENA + 0x200, 0xFFFFF, DATA, FLAG_SEG_32_4K);
+    attempt(name, code, 0, 1, &other);
+    lgdt(gdt, sizeof gdt - 1);
+    other.limit = SEL_FREE - 1;
+    attempt(name, code, 0, 2, &other);
+    lgdt(gdt, sizeof gdt - 1);
 }
+
+#define ALL(s)                                                                                     \
+    pairs("mov " #s, mov_##s);                                                                     \
+    pairs("pop " #s, pop_##s);                                                                     \
+    pairs("null " #s, null_##s);                                                                   \
+    tables("lgdt " #s, lgdt_##s)
 
 void guest_main(void) {
     for (unsigned i = 0; i < WORDS; i++)
         ((volatile uint32_t *)ARENA)[i] = 0x11110000 + i * 4;
-    sequence("mov ds", mov_ds);
-    sequence("mov es", mov_es);
-    sequence("mov fs", mov_fs);
-    sequence("mov gs", mov_gs);
-    sequence("pop ds", pop_ds);
-    sequence("pop es", pop_es);
-    sequence("pop fs", pop_fs);
-    sequence("pop gs", pop_gs);
+    ((volatile uint32_t *)0)[OFFSET / 4] = 0x22220000;
+    ALL(ds);
+    ALL(es);
+    ALL(fs);
+    ALL(gs);
 }
