@@ -79,8 +79,8 @@ static bool pairs(const struct translation *t) {
     return !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
 }
 
-/* Where the host RET comes back to: goes on if the EIP in R8 is the one behind the CALL. Flags stay,
- * whatever comes here: when it goes elsewhere, the code there may look at them. */
+/* Where the host RET comes back to: goes on if the EIP in R8 is the one behind the CALL. Flags
+ * stay, whatever comes here: when it goes elsewhere, the code there may look at them. */
 static void emit_landing(struct translation *t) {
     struct emit *e = &t->e;
     uint32_t eip = t->next_eip;

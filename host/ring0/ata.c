@@ -115,7 +115,7 @@ static void words_out(unsigned disk, const void *buf, uint64_t n) {
 }
 
 static uint64_t size(unsigned disk) {
-    uint16_t id[IDENTIFY_WORDS];
+    uint16_t id[IDENTIFY_WORDS] = {0};
 
     if (in8(port(disk, STATUS)) == NOTHING_THERE ||
         !command(disk, IDENTIFY_DEVICE, IDENTIFY_DEVICE, 0, 0) || in8(port(disk, STATUS)) == 0 ||
