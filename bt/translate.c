@@ -100,16 +100,20 @@ static enum insn_status decode(const struct translation *t, const uint8_t *bytes
 /* Instructions looked at before flags are taken for live. */
 enum { FLAGS_LOOKAHEAD = 4 };
 
-bool translation_flags_dead(const struct translation *t, uint32_t eip) {
+bool translation_flags_dead(struct translation *t, uint32_t eip) {
     for (unsigned n = 0; n < FLAGS_LOOKAHEAD && !t->poll_in; n++) {
         gla_t gla = t->block->gla + (eip - t->block->eip);
         struct insn i;
 
         if ((gla ^ t->block->gla) & PAGE_MASK || page_rest(gla) < INSN_MAX_BYTES ||
-            decode(t, t->page_bytes + (gla & ~PAGE_MASK), INSN_MAX_BYTES, &i) != INSN_OK)
+            decode(t, t->page_bytes + (gla & ~PAGE_MASK), INSN_MAX_BYTES, &i) != INSN_OK ||
+            eip + i.length - t->block->eip > UINT8_MAX)
             return false;
-        if (insn_sets_flags(&i))
+        if (insn_sets_flags(&i)) {
+            if (t->relies_on < eip + i.length - t->block->eip)
+                t->relies_on = eip + i.length - t->block->eip;
             return true;
+        }
         if (!insn_ignores_flags(&i))
             return false;
         eip += i.length;
@@ -207,7 +211,8 @@ static bool emit_body(struct translation *t, unsigned max_insns) {
             exit_poll(t);
         exit_direct(t, t->eip, emit_jmp(&t->e));
     }
-    t->block->length = (uint8_t)(t->eip - t->block->eip);
+    t->block->length =
+        (uint8_t)(t->relies_on > t->eip - t->block->eip ? t->relies_on : t->eip - t->block->eip);
     bt->stats.guest_insns += n;
     return true;
 }

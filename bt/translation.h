@@ -65,6 +65,7 @@ struct translation {
     bool lags;                 /* the instruction can do with ESP lagging behind (esp.c) */
     int32_t esp_delta;         /* guest ESP less R12 */
     unsigned poll_in;          /* emit an interrupt poll before the insn-after-next; counts down */
+    uint32_t relies_on;        /* guest bytes from the block's start that were looked at */
     unsigned side_count, slow_count, exit_count, call_count;
     /* nothing behind this is cleared when a translation begins */
     struct slow_path slow[SLOW_PATHS];
@@ -85,8 +86,9 @@ static inline gla_t translation_gla(const struct translation *t) {
 /* From here on host code belongs to guest EIP `eip`. */
 void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix);
 
-/* Are the arithmetic flags overwritten from `eip` on before anything can see them? */
-bool translation_flags_dead(const struct translation *t, uint32_t eip);
+/* Are the arithmetic flags overwritten from `eip` on before anything can see them? If so, the block
+ * dies when the instructions that say so are written, also where it ends before them. */
+bool translation_flags_dead(struct translation *t, uint32_t eip);
 
 /* -- esp.c: ESP that lags behind
  * ------------------------------------------------------------------------- */
