@@ -135,7 +135,7 @@ void lower_pop(struct translation *t, const struct insn *i) {
         load_value(t, i, &top, SEG_SS, size, R8);
         emit_store(&t->e, MOP_VCPU(scratch), R8);
         if (a.base == REG_GUEST_ESP) /* addressed with the incremented ESP */
-            a.disp += (int32_t)size;
+            a.disp = (int32_t)((uint32_t)a.disp + size);
         operand_access(t, i, &a, i->mem.seg, size, MMU_W, use_pop_store, size);
         return;
     }

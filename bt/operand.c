@@ -37,7 +37,8 @@ struct ea ea_of(const struct translation *t, const struct insn *i) {
         .index = (int8_t)(m->index == REG_NONE ? REG_NONE : reg_of_gpr((unsigned)m->index)),
         .scale = m->scale,
         .adsize = m->adsize,
-        .disp = m->disp + (m->base == ESP ? t->esp_delta : 0),
+        /* wraps, as the address does */
+        .disp = (int32_t)((uint32_t)m->disp + (uint32_t)(m->base == ESP ? t->esp_delta : 0)),
     };
 }
 
