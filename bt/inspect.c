@@ -12,9 +12,9 @@ static const struct {
 } thunks[] = {
 #define THUNK(n)                                                                                   \
     { offsetof(struct bt, thunk_##n), #n }
-    THUNK(enter),   THUNK(exit),    THUNK(exit_raw), THUNK(jump_miss),
-    THUNK(callout), THUNK(prepare), THUNK(commit),   THUNK(commit_stay),
-    THUNK(segment), THUNK(native),  THUNK(resume),
+    THUNK(jump_miss), THUNK(exit),    THUNK(exit_raw), THUNK(exit_done), THUNK(return_miss),
+    THUNK(enter),     THUNK(callout), THUNK(prepare),  THUNK(commit),    THUNK(commit_stay),
+    THUNK(segment),   THUNK(native),  THUNK(resume),
 #undef THUNK
 };
 
@@ -45,34 +45,44 @@ const char *bt_thunk_name(const struct vm *vm, uint64_t host, uint32_t *into) {
     return name;
 }
 
-/* The block whose code this is, and the linear address of its instruction there; NULL: none. */
-static const struct block *block_of(const struct vm *vm, uint64_t host, gla_t *gla) {
-    struct recovered at;
-    const struct block *b;
+/* What guest instruction this is code of. False: none. */
+static bool recover_host(const struct vm *vm, uint64_t host, struct recovered *at) {
     uint32_t offset;
 
     if (!tc_offset(vm->bt, host, &offset))
-        return NULL;
-    if (recover_at(vm->bt, offset, &at)) {
-        *gla = at.block->gla + (at.eip - at.block->eip);
-        return at.block;
-    }
+        return false;
+    if (recover_at(vm->bt, offset, at) && at->block)
+        return true;
     /* what a block checks before its first instruction */
-    b = block_at(vm->bt, offset);
-    if (b)
-        *gla = b->gla;
-    return b;
+    *at = (struct recovered){.block = block_at(vm->bt, offset)};
+    if (!at->block)
+        return false;
+    at->eip = at->block->eip;
+    return true;
+}
+
+static gla_t gla_of(const struct recovered *at) {
+    return at->block->gla + (at->eip - at->block->eip);
 }
 
 bool bt_guest_place(const struct vm *vm, uint64_t host, gla_t *gla) {
-    return block_of(vm, host, gla) != NULL;
+    struct recovered at;
+
+    if (!recover_host(vm, host, &at))
+        return false;
+    *gla = gla_of(&at);
+    return true;
 }
 
+/* place->esp is R12's or the vCPU's. */
 static bool place_of(const struct vm *vm, uint64_t host, struct bt_place *place) {
-    const struct block *b = block_of(vm, host, &place->gla);
+    struct recovered at;
 
-    if (!b)
+    if (!recover_host(vm, host, &at))
         return false;
+    const struct block *b = at.block;
+    place->gla = gla_of(&at);
+    place->esp += (uint32_t)at.esp_delta;
     place->cpl = b->key & KEY_CPL;
     place->real = b->key & KEY_REAL;
     return true;
