@@ -58,7 +58,7 @@ struct block {
     uint32_t incoming; /* first exit (EXIT_NUMBER) chained here */
     uint16_t side_count;
     uint8_t exit_count;
-    uint8_t length; /* guest bytes */
+    uint8_t length; /* guest bytes that it was made from */
 };
 
 /*
@@ -66,7 +66,7 @@ struct block {
  * chain into another page. Page 0 is never used.
  */
 struct code_page {
-    uint32_t id; /* unique over the translator's life; 0 never */
+    uint32_t id; /* its own as long as any translation is left from its time; 0 and 1 never */
     uint32_t vpage, ppage;
     /* blocks starting here, by next_in_page, in order of age: the oldest dies first as a rule */
     uint32_t blocks, youngest;
@@ -157,7 +157,6 @@ struct bt {
     uint32_t jump_key[2]; /* the key of all blocks in each jump cache */
     void *poison;
     uint32_t *hints; /* gla of instructions to translate in checked form; hash set */
-    uint32_t hint_count;
     struct fault_site fault_sites[FAULT_SITES];
     uint32_t kicks;
     uint64_t hint_pages[HINT_PAGES / 64]; /* pages that may have hints */

@@ -26,6 +26,7 @@ static void forget_all(struct bt *bt) {
         if ((gpa_t)bt->pages[n].ppage << PAGE_SHIFT < bt->vm->mem.span)
             bt->frame_pages[bt->pages[n].ppage] = 0;
     bt->page_count = 1;
+    bt->page_id = 1; /* nothing is left that holds an id: they never run out */
 }
 
 void codepage_make_room(struct bt *bt) {

@@ -36,7 +36,6 @@ void hint_set(struct bt *bt, gla_t gla) {
     /* two ways; the younger stays in the second */
     bt->hints[s ^ 1] = bt->hints[s];
     bt->hints[s] = gla + 1;
-    bt->hint_count++;
 }
 
 bool hint_after_fault(struct bt *bt, gla_t gla) {

@@ -136,12 +136,9 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
     struct block *b;
     struct block *from = NULL;
     uint64_t slot = v->exit_slot;
-    uint32_t from_number = 0;
 
-    if (slot > EXIT_JUMP) {
-        from_number = (uint32_t)((slot - 2) / BLOCK_EXITS);
-        from = &bt->blocks[from_number];
-    }
+    if (slot > EXIT_JUMP)
+        from = &bt->blocks[(slot - 2) / BLOCK_EXITS];
     bt->native_refused = false;
     bt->stats.dispatches++;
     v->sysflags &= ~EFL_RF;
