@@ -7,13 +7,12 @@
 
 #include "host/host.h"
 
-/* Where an emitter may write up to EMIT_ROOM bytes, or NULL: there is no room. It stores where it
- * ended in e->p itself. */
-static uint8_t *begin(struct emit *e) {
+/* May an emitter write up to EMIT_ROOM bytes at e->p? It stores where it ended in e->p itself. */
+static bool room(struct emit *e) {
     if (__builtin_expect(e->end - e->p >= EMIT_ROOM, 1))
-        return e->p;
+        return true;
     e->overflow = true;
-    return NULL;
+    return false;
 }
 
 static uint8_t *put32(uint8_t *p, uint32_t v) {
@@ -22,10 +21,8 @@ static uint8_t *put32(uint8_t *p, uint32_t v) {
 }
 
 void emit_u32(struct emit *e, uint32_t v) {
-    uint8_t *p = begin(e);
-
-    if (p)
-        e->p = put32(p, v);
+    if (room(e))
+        e->p = put32(e->p, v);
 }
 
 void emit_u64(struct emit *e, uint64_t v) {
@@ -94,10 +91,8 @@ static inline __attribute__((always_inline)) uint8_t *put_modrm_mem(uint8_t *p, 
 }
 
 void emit_modrm_mem(struct emit *e, int reg, const struct mop *m) {
-    uint8_t *p = begin(e);
-
-    if (p)
-        e->p = put_modrm_mem(p, reg, m);
+    if (room(e))
+        e->p = put_modrm_mem(e->p, reg, m);
 }
 
 /* A register number's bit for REX; absent registers have none. */
@@ -106,9 +101,9 @@ static unsigned high(int reg) {
 }
 
 void emit_op_mem(struct emit *e, unsigned flags, unsigned opcode, int reg, const struct mop *m) {
-    uint8_t *p = begin(e);
+    uint8_t *p = e->p;
 
-    if (!p)
+    if (!room(e))
         return;
     if (m->gs)
         *p++ = 0x65;
@@ -123,9 +118,9 @@ void emit_op_mem(struct emit *e, unsigned flags, unsigned opcode, int reg, const
 }
 
 void emit_op_reg(struct emit *e, unsigned flags, unsigned opcode, int reg, int rm) {
-    uint8_t *p = begin(e);
+    uint8_t *p = e->p;
 
-    if (!p)
+    if (!room(e))
         return;
     p = put_prefixes(p, flags);
     bool byte_rex = (flags & OP_B8) && ((reg >= 4 && reg < 8) || (rm >= 4 && rm < 8));
@@ -137,9 +132,9 @@ void emit_op_reg(struct emit *e, unsigned flags, unsigned opcode, int reg, int r
 
 /* REX.B where the register needs it, then the one-byte opcode with the register in it. */
 static void emit_rex_op(struct emit *e, unsigned rex, unsigned opcode, int reg) {
-    uint8_t *p = begin(e);
+    uint8_t *p = e->p;
 
-    if (!p)
+    if (!room(e))
         return;
     p = put_rex(p, rex | high(reg), false);
     *p++ = (uint8_t)(opcode | ((unsigned)reg & 7));
