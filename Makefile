@@ -225,6 +225,10 @@ fuzz: deps ## compare with the real CPU, then fuzz, FUZZ_MINUTES (60) each
 bench: deps ## ringone beside native and QEMU TCG (QUICK=1: under three minutes; BENCH=--help)
 	$(MAKE) all
 	bench/run.py $(if $(QUICK),--quick) $(BENCH)
+ifeq ($(BENCH),)
+	bench/icount.py --vmm $(BUILD)/ringone.elf $(if $(QUICK),--no-counters --divisor 8)
+	(printf '\n## Ring-0 host, in executed instructions\n\n'; cat build/bench/ring0.md) >>build/bench/report.md
+endif
 
 bench-ring0: deps ## the ring-0 host beside the bare machine, in executed instructions
 	$(MAKE) $(BUILD)/ringone.elf
