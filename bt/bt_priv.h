@@ -156,9 +156,9 @@ struct bt {
     uint32_t jump_log_count[2][2];
     uint32_t jump_key[2]; /* the key of all blocks in each jump cache */
     void *poison;
-    uint32_t *hints; /* gla of instructions to translate in checked form; hash set */
+    uint32_t *hints; /* gla or HINT_DIVIDE(gla) of instructions, plus 1; hash set (hints.c) */
     struct fault_site fault_sites[FAULT_SITES];
-    uint32_t kicks;
+    uint32_t kicks; /* bt_kick calls: a clock that ticks every 10 ms or sooner */
     uint64_t hint_pages[HINT_PAGES / 64]; /* pages that may have hints */
     struct insn_decoder *decoder;
     /* thunks: TC offsets */
@@ -207,10 +207,15 @@ static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset) {
 
 /* -- block.c: finding, linking and killing translations -------------------------------------------
  */
+/* The live translation made for just this, or NULL. */
 struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t eip, uint32_t key,
                          uint32_t cs_limit);
+/* Makes a translated block one that is found; its frames are marked as holding code. */
 void block_insert(struct bt *bt, struct block *b);
+/* Takes it away and undoes the chains to and from it. Its code stays until the room is needed: it
+ * may be running. Nothing happens to a dead one. */
 void block_kill(struct bt *bt, struct block *b);
+/* Patches exit n of `from` to go to `to`, if it can be and has not been. */
 void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to);
 /* The block whose host code holds TC offset `offset`, dead ones included; NULL: none. */
 struct block *block_at(struct bt *bt, uint32_t offset);
@@ -231,7 +236,9 @@ static inline uint32_t block_number(const struct bt *bt, const struct block *b) 
 /* Room for BLOCK_MAX_HOST_BYTES at bt->head, BLOCK_MAX_TABLES at bt->table_head and a block
  * descriptor, after eviction. */
 struct block *tcache_reserve(struct bt *bt);
+/* b, which tcache_reserve has given, keeps what it has used of the room. */
 void tcache_commit(struct bt *bt, const struct block *b);
+/* Kills all translations. */
 void tcache_flush(struct bt *bt);
 
 /* -- codepage.c
@@ -244,23 +251,28 @@ const uint8_t *codepage_bytes(const struct bt *bt, uint32_t page);
 uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, bool user);
 /* Makes sure that two new code pages can be noted without dropping translations. */
 void codepage_make_room(struct bt *bt);
+/* Puts a block on the lists of its pages, and takes it off. A frame without any may be written. */
 void codepage_add_block(struct bt *bt, struct block *b);
 void codepage_drop_block(struct bt *bt, struct block *b);
 /* Kills all translations of a code page. */
 void codepage_kill(struct bt *bt, uint32_t page);
-/* Kills all translations on a RAM frame. */
+/* Kills all translations on a RAM frame. True: there were some. */
 bool codepage_kill_frame(struct bt *bt, uint32_t frame);
 
 /* -- jumpcache.c
  * ---------------------------------------------------------------------------------------- */
+/* Indirect jumps to the block's EIP go to it. */
 void jumpcache_fill(struct bt *bt, const struct block *b);
+/* They do no longer. */
 void jumpcache_drop(struct bt *bt, const struct block *b);
+/* Empties both tables: of pages of one CR3, or of everything. */
 void jumpcache_flush(struct bt *bt, bool everything);
 /* Blocks for `key` are to run: blocks made for another key must not be found. */
 void jumpcache_use(struct bt *bt, uint32_t key);
 
 /* -- returns.c
  * -------------------------------------------------------------------------------------- */
+/* Makes the stack, empty. False: no host memory. */
 bool returns_create(struct bt *bt);
 /* True: rsp is on the stack of translated code. */
 bool returns_on_stack(const struct vcpu *v, uint64_t rsp);
@@ -272,11 +284,13 @@ bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address);
 
 /* -- hints.c: instructions known to need the checked form
  * ------------------------------------------------ */
+/* Is the instruction at gla one? */
 bool hint_get(const struct bt *bt, gla_t gla);
 /* For the instruction at gla the set also knows whether its divide errors are to be foreseen. */
 #define HINT_DIVIDE(gla) (~(gla))
 /* The guest took a fault at this instruction. True: it has taken many of late. */
 bool hint_after_fault(struct bt *bt, gla_t gla);
+/* It is one from now on, unless others take its place. */
 void hint_set(struct bt *bt, gla_t gla);
 
 /* -- heat.c: user code that much time is spent in
@@ -287,6 +301,7 @@ void heat_sample(struct bt *bt);
 bool heat_extends(const struct bt *bt, const struct block *b);
 /* A sample at time `now`, which counts samples, lay in the page. True: it has become hot. */
 bool heat_add(struct code_page *p, uint32_t now);
+/* Is the page hot at time `now`? */
 bool heat_is_hot(const struct code_page *p, uint32_t now);
 
 /* -- translate.c
@@ -305,6 +320,7 @@ void single_end(struct vcpu *v, bool resume, unsigned shadow_before);
 /* -- thunks.c
  * --------------------------------------------------------------------------------------------------
  */
+/* Emits them at the start of code memory; blocks stand behind. */
 void thunks_emit(struct bt *bt);
 
 /* -- run.c -- */

@@ -2,8 +2,8 @@
  * Pages of guest code: which translations a frame carries (for self-modifying code) and whether a
  * linear page still leads to the frame it was translated from (for chains across pages).
  *
- *   code_tlb[user][vpage % 1024]   id of the page's mapping, as far as it is known since the last
- * flush page_buckets[hash(vpage)] -> code_page -> code_page ...      by linear page
+ *   code_tlb[user][vpage % 1024]   id of the page's mapping, if known since the last flush
+ *   page_buckets[hash(vpage)] -> code_page -> code_page ...      by linear page
  *   frame_pages[frame]        -> code_page -> code_page ...      by frame: aliases, other privilege
  */
 #include "bt/bt_priv.h"

@@ -24,12 +24,10 @@
 #define KEY_WAIT_NM   (1u << 21) /* WAIT: CR0.MP and TS */
 #define KEY_MMX_UD    (1u << 22) /* MMX: CR0.EM */
 #define KEY_REAL      (1u << 23) /* real mode or virtual-8086: selectors are paragraphs */
-#define KEY_ALIGN                                                                                  \
-    (1u << 25) /* CPL 3 with CR0.AM and EFLAGS.AC: operands are checked for alignment */
-#define KEY_GLOBAL (1u << 24) /* the code page's mapping is the same for every CR3 */
-#define KEY_WATCH  (1u << 26) /* data breakpoints: the VMM sees every operand (with SINGLE only) */
-
-#define KEY_FERR (1u << 27) /* FERR# is asserted: the VMM sees every x87 instruction */
+#define KEY_GLOBAL    (1u << 24) /* the code page's mapping is the same for every CR3 */
+#define KEY_ALIGN     (1u << 25) /* CPL 3, CR0.AM, EFLAGS.AC: operands are checked for alignment */
+#define KEY_WATCH     (1u << 26) /* data breakpoints: the VMM sees every operand (with SINGLE only) */
+#define KEY_FERR      (1u << 27) /* FERR# is asserted: the VMM sees every x87 instruction */
 
 static inline bool key_user(uint32_t key) {
     return (key & KEY_CPL) == 3;

@@ -2,13 +2,15 @@
  * Which host register holds what while translated code runs.
  *
  *   RAX RCX RDX RBX RBP RSI RDI   guest EAX ECX EDX EBX EBP ESI EDI, upper halves zero
- *   R12                           guest ESP; its low three encoding bits are ESP's, so that
- *                                 re-encoding an operand only sets a REX bit
+ *   R12                           guest ESP, or what it lags behind by (esp.c); its low three
+ *                                 encoding bits are ESP's, so that re-encoding an operand only sets
+ *                                 a REX bit
  *   R8-R11                        scratch within one guest instruction
  *   R13                           jump cache of the current view, or the poison page after a kick
  *   R14                           start of the translation cache (executable mapping)
  *   R15                           struct vcpu
- *   RSP                           the VMM's stack
+ *   RSP                           stack of return addresses into translated code (returns.c); the
+ *                                 VMM's stack is at v->host_rsp
  *   GS.base                       window of the current view
  *   RFLAGS                        guest arithmetic flags and DF
  */

@@ -13,12 +13,14 @@
  *   prepare             checked operand: linear address R8, size and access R9, EIP R10;
  *                       returns the pointer in R9, or leaves with a fault
  *   commit              checked write done, next EIP in R10; leaves if code was overwritten
+ *   commit_stay         the same where more of the instruction follows: never leaves
  *   native              starts user code natively (native.c), for enter
  *   resume              continues with the translation at v->resume behind it; RSP, R15 and RFLAGS
  *                       are set
  *   segment             offset R8, what R9, EIP R10; returns the linear address in R8, or leaves
  *
- * C code may clobber RAX RCX RDX RSI RDI R8-R11 and the flags; DF must be clear for it.
+ * C code may clobber RAX RCX RDX RSI RDI R8-R11 and the flags; DF must be clear for it. It runs on
+ * the run loop's stack; translated code has its own (returns.c).
  */
 #include "bt/bt_priv.h"
 #include "bt/emit.h"

@@ -1,6 +1,7 @@
 /*
  * Translating a block: guest code from v->eip to the first control transfer, page end, or
- * instruction that has to stand alone. Life of a block: docs/design.md.
+ * instruction that has to stand alone; where code is hot (heat.c), on behind branches not taken and
+ * behind calls. Life of a block: docs/design.md.
  */
 #include "bt/lower.h"
 #include "bt/translation.h"
