@@ -72,7 +72,7 @@ void *memset(void *dst, int c, size_t n) {
     size_t words = n / 8, bytes = n % 8;
 
     __asm__ volatile("rep stosq\n\tmov %2, %%rcx\n\trep stosb"
-                     : "+D"(d), "+c"(words)
+                     : "+&D"(d), "+&c"(words)
                      : "r"(bytes), "a"((unsigned char)c * 0x0101010101010101ull)
                      : "memory");
     return dst;
