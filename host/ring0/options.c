@@ -92,8 +92,10 @@ static const char *take_random(struct options *o, const char *value) {
 }
 
 static const char *take_disks(struct options *o, const char *value) {
-    o->disks = (uint32_t)number(&value);
-    return *value || o->disks > 15 ? "-disks: not a mask of disks 0 to 3" : NULL;
+    uint64_t mask = number(&value);
+
+    o->disks = (uint32_t)mask;
+    return *value || mask > 15 ? "-disks: not a mask of disks 0 to 3" : NULL;
 }
 
 static const char *take_vga_bios(struct options *o, const char *value) {
@@ -109,8 +111,10 @@ static const char *take_serial_console(struct options *o, const char *value) {
 }
 
 static const char *take_limit(struct options *o, const char *value) {
-    o->limit_ms = (uint32_t)number(&value);
-    return *value || o->limit_ms == 0 ? "-limit: not a number of milliseconds" : NULL;
+    uint64_t ms = number(&value);
+
+    o->limit_ms = (uint32_t)ms;
+    return *value || ms == 0 || ms > UINT32_MAX ? "-limit: not a number of milliseconds" : NULL;
 }
 
 static const char *take_bios(struct options *o, const char *value) {
