@@ -74,7 +74,7 @@ static bool failed(uint8_t status) {
 
 /* Selects the disk and issues a command for `count` sectors (0: 256) from `first`. */
 static bool command(unsigned disk, uint8_t narrow, uint8_t wide, uint64_t first, uint8_t count) {
-    bool ext = first + CHUNK > LBA28_END;
+    bool ext = first + (count ? count : CHUNK) > LBA28_END;
 
     out8(port(disk, DEVICE),
          (uint8_t)(DEVICE_OBSOLETE | DEVICE_LBA | (disk & 1) << 4 | (ext ? 0 : first >> 24 & 0xf)));
