@@ -10,8 +10,7 @@
  *
  * An entry keeps the guest entry's bits it relies on, in their own places, so that it is still good
  * exactly when ((guest ^ entry) & SE_RELIES(entry)) == 0, and with SE_NX, which stands elsewhere in
- * the guest's. With a large page the half's pde takes
- * that role and its entries are not looked at.
+ * the guest's. With a large page the half's pde takes that role and its entries are not looked at.
  */
 #ifndef MMU_SHADOW_H
 #define MMU_SHADOW_H
