@@ -158,8 +158,13 @@ static bool next_insn(struct translation *t, unsigned index, struct insn *out,
     }
     if (*status == INSN_PARTIAL)
         *status = INSN_TOO_LONG;
-    if (*status != INSN_OK)
+    if (*status != INSN_OK) {
+        /* every byte may have had a part in it */
+        unsigned end = t->eip - t->block->eip + (t->block->page2 ? (unsigned)INSN_MAX_BYTES : room);
+        if (t->relies_on < end)
+            t->relies_on = end;
         out->length = 1;
+    }
     if (t->block->page2)
         exit_unless_second_page(t);
     if (limit - t->eip < (uint32_t)out->length - 1) {

@@ -6,6 +6,7 @@
 
 #include <capstone/capstone.h>
 
+#include "bt/key.h"
 #include "bt/regs.h"
 #include "mmu/mmu.h"
 #include "tests/fuzz/core/input.h"
@@ -51,25 +52,25 @@ static _Noreturn void fail(const struct sweep *s, const char *why) {
  */
 
 static const x86_insn forbidden[] = {
-    X86_INS_SYSCALL,    X86_INS_SYSENTER, X86_INS_SYSEXIT,  X86_INS_SYSRET,    X86_INS_CPUID,
-    X86_INS_RDTSC,      X86_INS_RDTSCP,   X86_INS_RDPMC,    X86_INS_RDMSR,     X86_INS_WRMSR,
-    X86_INS_SGDT,       X86_INS_SIDT,     X86_INS_SLDT,     X86_INS_STR,       X86_INS_SMSW,
-    X86_INS_LMSW,       X86_INS_LAR,      X86_INS_LSL,      X86_INS_VERR,      X86_INS_VERW,
-    X86_INS_LGDT,       X86_INS_LIDT,     X86_INS_LLDT,     X86_INS_LTR,       X86_INS_INVLPG,
-    X86_INS_WBINVD,     X86_INS_INVD,     X86_INS_CLTS,     X86_INS_SWAPGS,    X86_INS_XGETBV,
-    X86_INS_XSETBV,     X86_INS_XSAVE,    X86_INS_XSAVE64,  X86_INS_XRSTOR,    X86_INS_XRSTOR64,
-    X86_INS_FXSAVE,     X86_INS_FXSAVE64, X86_INS_FXRSTOR,  X86_INS_FXRSTOR64, X86_INS_FNSTENV,
-    X86_INS_FNSAVE,     X86_INS_RDFSBASE, X86_INS_RDGSBASE, X86_INS_WRFSBASE,  X86_INS_WRGSBASE,
-    X86_INS_RDRAND,     X86_INS_RDSEED,   X86_INS_IN,       X86_INS_OUT,       X86_INS_INSB,
-    X86_INS_INSW,       X86_INS_INSD,     X86_INS_OUTSB,    X86_INS_OUTSW,     X86_INS_OUTSD,
-    X86_INS_CLI,        X86_INS_STI,      X86_INS_HLT,      X86_INS_POPF,      X86_INS_POPFD,
-    X86_INS_POPFQ,      X86_INS_PUSHF,    X86_INS_LDS,      X86_INS_LES,       X86_INS_LFS,
-    X86_INS_LGS,        X86_INS_LSS,      X86_INS_INT,      X86_INS_INT1,      X86_INS_INT3,
-    X86_INS_INTO,       X86_INS_UD2,      X86_INS_ENTER,    X86_INS_LEAVE,     X86_INS_XLATB,
-    X86_INS_CMPXCHG16B, X86_INS_MONITOR,  X86_INS_MWAIT,    X86_INS_MOVSQ,     X86_INS_STOSQ,
-    X86_INS_LODSQ,      X86_INS_CMPSQ,    X86_INS_SCASQ,    X86_INS_IRET,      X86_INS_IRETD,
-    X86_INS_IRETQ,      X86_INS_LJMP,     X86_INS_LCALL,    X86_INS_RETF,      X86_INS_RETFQ,
-    X86_INS_LOOP,       X86_INS_LOOPE,    X86_INS_LOOPNE,   X86_INS_ARPL,      X86_INS_BOUND,
+    X86_INS_SYSCALL,  X86_INS_SYSENTER, X86_INS_SYSEXIT,   X86_INS_SYSRET,   X86_INS_CPUID,
+    X86_INS_RDTSCP,   X86_INS_RDPMC,    X86_INS_RDMSR,     X86_INS_WRMSR,    X86_INS_SGDT,
+    X86_INS_SIDT,     X86_INS_SLDT,     X86_INS_STR,       X86_INS_SMSW,     X86_INS_LMSW,
+    X86_INS_LAR,      X86_INS_LSL,      X86_INS_VERR,      X86_INS_VERW,     X86_INS_LGDT,
+    X86_INS_LIDT,     X86_INS_LLDT,     X86_INS_LTR,       X86_INS_INVLPG,   X86_INS_WBINVD,
+    X86_INS_INVD,     X86_INS_CLTS,     X86_INS_SWAPGS,    X86_INS_XGETBV,   X86_INS_XSETBV,
+    X86_INS_XSAVE,    X86_INS_XSAVE64,  X86_INS_XRSTOR,    X86_INS_XRSTOR64, X86_INS_FXSAVE,
+    X86_INS_FXSAVE64, X86_INS_FXRSTOR,  X86_INS_FXRSTOR64, X86_INS_FNSTENV,  X86_INS_FNSAVE,
+    X86_INS_RDFSBASE, X86_INS_RDGSBASE, X86_INS_WRFSBASE,  X86_INS_WRGSBASE, X86_INS_RDRAND,
+    X86_INS_RDSEED,   X86_INS_IN,       X86_INS_OUT,       X86_INS_INSB,     X86_INS_INSW,
+    X86_INS_INSD,     X86_INS_OUTSB,    X86_INS_OUTSW,     X86_INS_OUTSD,    X86_INS_CLI,
+    X86_INS_STI,      X86_INS_HLT,      X86_INS_POPF,      X86_INS_POPFD,    X86_INS_POPFQ,
+    X86_INS_PUSHF,    X86_INS_LDS,      X86_INS_LES,       X86_INS_LFS,      X86_INS_LGS,
+    X86_INS_LSS,      X86_INS_INT,      X86_INS_INT1,      X86_INS_INT3,     X86_INS_INTO,
+    X86_INS_UD2,      X86_INS_ENTER,    X86_INS_LEAVE,     X86_INS_XLATB,    X86_INS_CMPXCHG16B,
+    X86_INS_MONITOR,  X86_INS_MWAIT,    X86_INS_MOVSQ,     X86_INS_STOSQ,    X86_INS_LODSQ,
+    X86_INS_CMPSQ,    X86_INS_SCASQ,    X86_INS_IRET,      X86_INS_IRETD,    X86_INS_IRETQ,
+    X86_INS_LJMP,     X86_INS_LCALL,    X86_INS_RETF,      X86_INS_RETFQ,    X86_INS_LOOP,
+    X86_INS_LOOPE,    X86_INS_LOOPNE,   X86_INS_ARPL,      X86_INS_BOUND,
 };
 
 static bool in_group(const cs_insn *i, uint8_t group) {
@@ -82,6 +83,8 @@ static bool in_group(const cs_insn *i, uint8_t group) {
 static bool is_forbidden[X86_INS_ENDING];
 
 static void check_kind(const struct sweep *s) {
+    if (s->insn->id == X86_INS_RDTSC && s->block->key & KEY_CPL)
+        fail(s, "the TSC without a look at CR4.TSD");
     if (is_forbidden[s->insn->id])
         fail(s, "forbidden instruction");
     if (in_group(s->insn, X86_GRP_PRIVILEGE) || in_group(s->insn, X86_GRP_INT) ||
@@ -103,6 +106,16 @@ static bool is_mov_load(const struct sweep *s, x86_reg to, size_t field) {
 
 static bool scratch64(x86_reg r) {
     return r == X86_REG_R8 || r == X86_REG_R9 || r == X86_REG_R10 || r == X86_REG_R11;
+}
+
+/* JRCXZ looks at 64 bits of something that is no guest register's value; RCX comes back from a
+ * scratch register. */
+static bool compares_with_rcx(const struct sweep *s) {
+    const cs_x86_op *from = &s->x86->operands[1];
+    x86_reg base = from->type == X86_OP_MEM ? from->mem.base : X86_REG_INVALID;
+
+    return (s->insn->id == X86_INS_MOV && base == X86_REG_R15) ||
+           (s->insn->id == X86_INS_LEA && base == X86_REG_RCX);
 }
 
 static void check_written(const struct sweep *s, x86_reg r) {
@@ -139,7 +152,9 @@ static void check_written(const struct sweep *s, x86_reg r) {
     case X86_REG_RSI:
     case X86_REG_RDI:
         if (s->insn->id == X86_INS_LEA && (r == X86_REG_RSI || r == X86_REG_RDI))
-            break; /* pointers: note_pointers */
+            break; /* pointers: note_lea */
+        if (r == X86_REG_RCX && compares_with_rcx(s))
+            break;
         if (s->insn->id != X86_INS_MOV || op[1].type != X86_OP_REG || !scratch64(op[1].reg))
             fail(s, "64 bits of a guest register written");
         break;
