@@ -72,6 +72,7 @@ class Builder:
         self.case = casefile.Case()
         self.items = self.case.items
         self.joins = []
+        self.stored = -1  # items when the last one has stored FPU state, which it must clean up
         self.d16 = False  # in 16-bit code
         self.o32 = b""  # prefixes for 32-bit operands and addresses
         self.a32 = b""
@@ -829,6 +830,7 @@ class Builder:
             else:
                 code += zero(12) + zero(16) + zero(20) + zero(24)
             self.emit(code)
+            self.stored = len(self.items)
             if rng.random() < 0.6:
                 self.pools["leaf"].pick(rng)(self)
                 if self.known[reg] == at - self.seg_base["ds"] & M32:
@@ -838,6 +840,7 @@ class Builder:
             code += bytes((0x66, 0xC7, 0x80 | reg)) + le(6, 4) + bytes(2)
             code += zero(28)
             self.emit(code)
+            self.stored = len(self.items)
             if rng.random() < 0.7:
                 for _ in range(rng.randrange(3)):
                     self.pools["leaf"].pick(rng)(self)
@@ -1144,7 +1147,7 @@ def cases(seed, count, settings):
         case = builder.case
         case.name = f"seed {seed} case {index}"
         case.address = address  # code() finds another one for a case at the region's end
-        if rng.random() < 0.03 and not builder.d16:
+        if rng.random() < 0.03 and not builder.d16 and builder.stored != len(builder.items):
             case.cut = len(casefile.TERMINATOR) + rng.choice((0, 0, 1, 1, 2, 3))
         length = len(case.code())
         address += length + rng.randrange(0, 32)
