@@ -272,13 +272,13 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint
             b->page = 0;
             return NULL;
         }
+        uint32_t n = t.eip - b->eip; /* bytes that run, of those that it was made from */
         finish(&t);
         if (!t.e.overflow) {
             tcache_commit(bt, b);
             block_insert(bt, b);
             if (LOG_ON(LOG_IN_ASM | LOG_GUEST_ERRORS))
-                host_log_guest_code(v, gla, bytes + (gla & ~PAGE_MASK), b->length,
-                                    key & KEY_CODE32);
+                host_log_guest_code(v, gla, bytes + (gla & ~PAGE_MASK), n, key & KEY_CODE32);
             if (LOG_ON(LOG_OUT_ASM))
                 host_log_host_code(bt_rw(bt, b->host), b->host_size,
                                    (uint64_t)(uintptr_t)(bt->code.rx + b->host));
