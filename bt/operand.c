@@ -257,16 +257,6 @@ void use_load8(struct translation *t, const struct insn *i, const struct mop *m,
     emit_op_mem(&t->e, 0, 0x0fb6, (int)aux, m);
 }
 
-void use_store32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux) {
-    (void)i;
-    emit_op_mem(&t->e, 0, 0x89, (int)aux, m);
-}
-
-void use_store16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux) {
-    (void)i;
-    emit_op_mem(&t->e, OP_16, 0x89, (int)aux, m);
-}
-
 void use_store_scratch(struct translation *t, const struct insn *i, const struct mop *m,
                        unsigned aux) {
     (void)i;

@@ -122,8 +122,6 @@ void operand_emit_slow_paths(struct translation *t);
 void use_load32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
 void use_load16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
 void use_load8(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
-void use_store32(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
-void use_store16(struct translation *t, const struct insn *i, const struct mop *m, unsigned aux);
 /* stores v->scratch; aux is the size, 2 or 4. Scratch registers do not survive an access's checks,
  * so a value on its way from one operand to another waits there. */
 void use_store_scratch(struct translation *t, const struct insn *i, const struct mop *m,

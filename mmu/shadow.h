@@ -34,7 +34,6 @@ struct mmu;
 #define SE_FRAME     PAGE_MASK
 #define SE_RELIES(e) (SE_FRAME | SE_P | SE_US | SE_A | ((e) & (SE_RW | SE_D)))
 
-#define REGION_SHIFT 22
 #define REGION_PAGES 1024u
 #define HALF_PAGES   512u
 #define REGIONS      1024u /* in a window */

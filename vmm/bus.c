@@ -120,15 +120,6 @@ bool bus_map_mmio(struct bus *b, gpa_t base, uint64_t bytes, const struct mmio_o
     return true;
 }
 
-void bus_unmap_mmio(struct bus *b, gpa_t base) {
-    for (unsigned i = 0; i < b->mmio_count; i++) {
-        if (b->mmio[i].base == base) {
-            b->mmio[i] = b->mmio[--b->mmio_count];
-            return;
-        }
-    }
-}
-
 static const struct mmio_range *find_mmio(const struct bus *b, gpa_t gpa) {
     for (unsigned i = 0; i < b->mmio_count; i++)
         if (b->mmio[i].base <= gpa && gpa <= b->mmio[i].last)

@@ -38,6 +38,5 @@ void bus_unmap_pio(struct bus *b, uint16_t base);
 
 /* The same for physical addresses. */
 bool bus_map_mmio(struct bus *b, gpa_t base, uint64_t bytes, const struct mmio_ops *ops, void *dev);
-void bus_unmap_mmio(struct bus *b, gpa_t base);
 
 #endif

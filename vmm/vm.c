@@ -27,6 +27,7 @@ void vm_set_form(struct vm *vm, enum vm_form form) {
 void vm_reset(struct vm *vm) {
     vcpu_reset(&vm->vcpu);
     mmu_mode_changed(&vm->vcpu);
+    bt_reset(vm);
     board_reset(vm);
     vm->kicked = false;
     vm->stop = VM_RUNNING;
