@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -240,6 +241,7 @@ _Noreturn static void become_machine(const struct options *o, const char *vmm, c
                                 drives[6],
                                 drives[7],
                                 NULL};
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* whoever kills us with SIGKILL means the machine, too */
     execvp(argv[0], (char *const *)argv);
     fprintf(stderr, "ringone: -accel ring0: qemu-system-x86_64: %s\n", strerror(errno));
     _exit(EXIT_MARK);
