@@ -2,6 +2,8 @@
  * Will DIV or IDIV fault (Intel SDM vol. 2A)? Asked first where divide errors come so thick that
  * the host's exception is the dearer way (bt/hints.c). The division itself is the processor's.
  */
+#include "host/host.h"
+#include "mmu/mmu.h"
 #include "vmm/callout_priv.h"
 #include "vmm/cpu.h"
 #include "vmm/vcpu.h"
@@ -11,12 +13,19 @@ static uint32_t byte_register(const struct vcpu *v, unsigned reg) {
     return v->gpr[reg & 3] >> (reg >= 4 ? 8 : 0) & 0xff;
 }
 
-static bool read_divisor(struct vcpu *v, uint64_t arg, unsigned size, uint32_t *divisor) {
-    *divisor = 0;
-    if (CO_IS_MEM(arg))
-        return cpu_read(v, CO_SEG(arg), v->ea, divisor, size);
-    *divisor = size == 1 ? byte_register(v, CO_RM(arg)) : v->gpr[CO_RM(arg) & 7u];
-    return true;
+/* Where the divisor is. NULL with a fault pending: it cannot be read; else it is not for here: the
+ * division alone may read a device. */
+static const void *find_divisor(struct vcpu *v, uint64_t arg, unsigned size, uint32_t *reg) {
+    gla_t gla;
+
+    if (!CO_IS_MEM(arg)) {
+        *reg = size == 1 ? byte_register(v, CO_RM(arg)) : v->gpr[CO_RM(arg) & 7u];
+        return reg;
+    }
+    if (!cpu_linear(v, CO_SEG(arg), v->ea, size, false, &gla) ||
+        (gla & ~PAGE_MASK) + size > PAGE_SIZE)
+        return NULL;
+    return mmu_page_ptr(v, gla, MMU_R | (vcpu_user(v) ? MMU_USER : 0u));
 }
 
 /* AX, DX:AX or EDX:EAX */
@@ -43,10 +52,12 @@ static uint64_t magnitude(uint64_t value, unsigned bits) {
 enum callout_result callout_divide(struct vcpu *v, uint64_t arg) {
     unsigned size = CO_OPSIZE(arg), bits = 8 * size;
     bool is_signed = CO_REG(arg) & 1;
-    uint32_t by;
+    uint32_t by = 0, reg;
+    const void *at = find_divisor(v, arg, size, &reg);
 
-    if (!read_divisor(v, arg, size, &by))
-        return CALLOUT_EXIT;
+    if (!at)
+        return v->exc.pending ? CALLOUT_EXIT : CALLOUT_NEXT;
+    memcpy(&by, at, size);
     uint64_t n = dividend(v, size), d = by & ~0ull >> (64 - bits);
     bool minus_n = is_signed && negative(n, 2 * bits), minus_d = is_signed && negative(d, bits);
     if (is_signed) {

@@ -87,11 +87,25 @@ static void divisor_in_memory(void **state) {
     EXPECT_FAULT(callout_divide(&cpu, A_REG(DIV) | A_MEM(SEG_DS) | A_OP(4)), VEC_DE, -1);
 }
 
+static void devices_are_read_once(void **state) {
+    (void)state;
+    cpu.ea = 0x4000;
+    poke32(0x4000, 0);
+    page_state[4] = PAGE_DEVICE;
+    EXPECT_NEXT(callout_divide(&cpu, A_REG(DIV) | A_MEM(SEG_DS) | A_OP(4)));
+    page_state[4] = 0;
+    cpu.ea = 0x4ffe; /* nor is what lies across two pages looked at here */
+    poke32(0x4ffc, 0);
+    poke32(0x5000, 0);
+    EXPECT_NEXT(callout_divide(&cpu, A_REG(DIV) | A_MEM(SEG_DS) | A_OP(4)));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CALLOUT_TEST(faults_when_it_would),
         CALLOUT_TEST(high_byte_register),
         CALLOUT_TEST(divisor_in_memory),
+        CALLOUT_TEST(devices_are_read_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
