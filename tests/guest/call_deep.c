@@ -1,6 +1,7 @@
 /* Calls nested deeper than a monitor may keep track of, with something new at the bottom: from
- * 16,300 to 16,428 and 100,000 deep, in rings 0 and 3; calls that never return, and
- * returns by other means (SDM vol 2, CALL, RET). */
+ * 16,300 to 16,428 and 100,000 deep, in rings 0 and 3; calls that never return,
+ * returns by other means, an instruction at each level that is not the program's own business (SDM
+ * vol 2, CALL, RET, STR). */
 #include "guest.h"
 
 /* Copies of a function that calls itself EAX times and counts its returns in ECX; the branch at the
