@@ -207,6 +207,19 @@ static bool writes(const struct sweep *s, const cs_x86_op *op) {
            id != X86_INS_FLDENV;
 }
 
+/* Is this one of the prefixes in front of REX? Capstone keeps only some of them. */
+static bool has_byte_in_front(const struct sweep *s, uint8_t prefix) {
+    static const uint8_t prefixes[] = {0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
+
+    for (unsigned k = 0; k < 5; k++) {
+        if (s->insn->bytes[k] == prefix)
+            return true;
+        if (!memchr(prefixes, s->insn->bytes[k], sizeof prefixes))
+            return false;
+    }
+    return false;
+}
+
 /* Bytes, where Capstone is wrong: what an operand-size prefix does to an x87 image or beside
  * XACQUIRE and XRELEASE, the status word, scalar comparisons, and MMX unpacking, of which the
  * manual says that it reads half a register. */
@@ -219,8 +232,8 @@ static unsigned accessed(const struct sweep *s, const cs_x86_op *op) {
         return half ? 94 : 108;
     if (s->insn->id == X86_INS_FNSTSW)
         return 2;
-    if (s->insn->bytes[0] == 0x66 && (s->insn->bytes[1] & 0xfe) == 0xf2 && op->size == 4 &&
-        s->x86->opcode[0] != 0x0f)
+    if (op->size == 4 && s->x86->opcode[0] != 0x0f && has_byte_in_front(s, 0x66) &&
+        (has_byte_in_front(s, 0xf2) || has_byte_in_front(s, 0xf3)))
         return 2;
     if (s->insn->id == X86_INS_COMISS || s->insn->id == X86_INS_UCOMISS)
         return 4;
