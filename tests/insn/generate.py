@@ -1148,7 +1148,9 @@ def cases(seed, count, settings):
         case.name = f"seed {seed} case {index}"
         case.address = address  # code() finds another one for a case at the region's end
         if rng.random() < 0.03 and not builder.d16 and builder.stored != len(builder.items):
-            case.cut = len(casefile.TERMINATOR) + rng.choice((0, 0, 1, 1, 2, 3))
+            # into the last item only: the one before may have stored FPU state
+            last = len(builder.items[-1].code)
+            case.cut = len(casefile.TERMINATOR) + min(rng.choice((0, 0, 1, 1, 2, 3)), last)
         length = len(case.code())
         address += length + rng.randrange(0, 32)
         if address > casefile.CODE_BASE + casefile.CODE_SIZE - 2048:
