@@ -1149,7 +1149,7 @@ def cases(seed, count, settings):
         case.address = address  # code() finds another one for a case at the region's end
         if rng.random() < 0.03 and not builder.d16 and builder.stored != len(builder.items):
             # into the last item only: the one before may have stored FPU state
-            last = len(builder.items[-1].code)
+            last = len(builder.items[-1].code) if builder.items else 0
             case.cut = len(casefile.TERMINATOR) + min(rng.choice((0, 0, 1, 1, 2, 3)), last)
         length = len(case.code())
         address += length + rng.randrange(0, 32)
