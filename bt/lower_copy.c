@@ -100,7 +100,16 @@ static void use_copy(struct translation *t, const struct insn *i, const struct m
         translation_mark(t, t->eip, FIX_NONE);
         return;
     }
+    uint8_t *start = e->p;
     emit_with_mem(e, i, m);
+    if (m->gs && e->p - start > INSN_MAX_BYTES) {
+        /* too long for a processor with our prefixes: the address by itself */
+        e->p = start;
+        emit_lea(e, R8, *m);
+        struct mop plain = mop_base(R8, 0);
+        plain.gs = m->gs;
+        emit_with_mem(e, i, &plain);
+    }
 }
 
 static void emit_registers_only(struct emit *e, const struct insn *i) {
