@@ -23,8 +23,10 @@ CODE(pushes, "movl %esp, %ebp; leal 64(%edi), %esp; movl 12(%esi), %eax; movl 8(
              "4(%esi), %ecx;"
              "movl (%esi), %edx; .rept 4; pushl %eax; pushl %ebx; pushl %ecx; pushl %edx; .endr;"
              "movl %ebp, %esp");
+/* QEMU's TCG leaves rubbish in all of EFLAGS, VM and NT among it, behind a CMPXCHG8B without a
+ * branch in front of it (docs/ring0.md); natively run code then ends the machine. */
 CODE(locked, "movl (%esi), %eax; lock xchgl %eax, %gs:(%edi); lock addl %eax, %gs:4(%edi);"
-             "lock cmpxchg8b %gs:8(%edi)");
+             "jecxz 1f; 1: lock cmpxchg8b %gs:8(%edi)");
 
 static const void *const forms[] = {strings, stores, pushes, locked};
 static uint32_t *const pattern = (uint32_t *)ARENA;
