@@ -9,7 +9,6 @@ tests/boot/run runs them too. Environment: see machine.py.
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,25 +21,16 @@ from machine import (  # noqa: E402
     PROMPT,
     RINGONE,
     Machine,
-    MachineError,
     boot_options,
     run_parameter,
 )
+from suite import Suite  # noqa: E402
 from symbols import check, make_guest, own_kernel  # noqa: E402
 
-TESTS = []  # name, function, arguments, as tests/boot/run has them
+SUITE = Suite("profile", "profile_")
+test = SUITE.test
 LINE = re.compile(r"([^ ;][^;]*(?:;[^ ;][^;]*)*) ([0-9]+)")
 SECONDS = 0.4  # of processor time that a guest is watched for
-
-
-def test(*parameters):
-    def register(function):
-        for parameter in parameters or [None]:
-            name = "profile_" + function.__name__ + (f"[{parameter}]" if parameters else "")
-            TESTS.append((name, function, [parameter] if parameters else []))
-        return function
-
-    return register
 
 
 def read_profile(path):
@@ -306,22 +296,5 @@ def full_disk_is_told():
             check("ringone: -profile: No space left on device\n" in machine.output, machine.output)
 
 
-def main():
-    wanted = sys.argv[1:]
-    passed = failed = 0
-    for name, function, arguments in TESTS:
-        if wanted and not any(word in name for word in wanted):
-            continue
-        try:
-            function(*arguments)
-            passed += 1
-            print(f"ok      {name}")
-        except (MachineError, OSError, subprocess.SubprocessError, ValueError) as error:
-            failed += 1
-            print(f"FAILED  {name}: {error}")
-    print(f"profile: {passed} passed, {failed} failed")
-    return 0 if passed and not failed else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SUITE.main())

@@ -28,22 +28,14 @@ from machine import (  # noqa: E402
     boot_options,
     run_parameter,
 )
+from suite import Suite  # noqa: E402
 
 KERNELS = ["686", "686-pae"]
 SAMPLES = 100
 ABORTED = -6
 FRAME = r"^  (?:\? )?[0-9a-f]{8} <([^+]+)\+0x"  # a line of a backtrace; its function
-TESTS = []  # name, function, arguments, as tests/boot/run has them
-
-
-def test(*parameters):
-    def register(function):
-        for parameter in parameters or [None]:
-            name = function.__name__ + (f"[{parameter}]" if parameters else "")
-            TESTS.append((name, function, [parameter] if parameters else []))
-        return function
-
-    return register
+SUITE = Suite("symbols")
+test = SUITE.test
 
 
 def check(condition, text):
@@ -319,22 +311,5 @@ def bad_symbol_files_and_filters_are_errors():
             check(done.stderr.startswith("ringone: " + message), f"{options}: {done.stderr!r}")
 
 
-def main():
-    wanted = sys.argv[1:]
-    passed = failed = 0
-    for name, function, arguments in TESTS:
-        if wanted and not any(word in name for word in wanted):
-            continue
-        try:
-            function(*arguments)
-            passed += 1
-            print(f"ok      {name}", flush=True)
-        except (MachineError, OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
-            failed += 1
-            print(f"FAILED  {name}: {error}", flush=True)
-    print(f"symbols: {passed} passed, {failed} failed")
-    return 0 if passed and not failed else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SUITE.main())
