@@ -194,8 +194,9 @@ static void note_immediates(struct insn *out, const ZydisDecodedInstruction *z, 
         out->imm_size = (uint8_t)((imm[0].size + imm[1].size) / 8);
 }
 
-/* x87 and MMX instructions that report a pending x87 exception before anything else, also before
- * their operand's faults (SDM vol. 1 section 8.6). */
+/* Instructions that report a pending x87 exception before anything else, also before their
+ * operand's faults (SDM vol. 1 section 8.6): x87 and MMX ones, and SSE conversions into an MMX
+ * register (vol. 3B section 22.25.3). */
 static bool fpu_waits(const struct insn *i) {
     switch (i->mnemonic) {
     case ZYDIS_MNEMONIC_FNINIT:
@@ -205,6 +206,11 @@ static bool fpu_waits(const struct insn *i) {
     case ZYDIS_MNEMONIC_FNSTENV:
     case ZYDIS_MNEMONIC_FNSAVE:
         return false;
+    case ZYDIS_MNEMONIC_CVTPS2PI:
+    case ZYDIS_MNEMONIC_CVTTPS2PI:
+    case ZYDIS_MNEMONIC_CVTPD2PI:
+    case ZYDIS_MNEMONIC_CVTTPD2PI:
+        return true;
     default:
         return i->row->class == CLASS_X87 || i->row->class == CLASS_MMX;
     }

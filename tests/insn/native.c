@@ -1,9 +1,10 @@
 /*
  * Native runner of the differential instruction test: a static 32-bit Linux program without libc.
  * Reads a case file on standard input and writes, per case, the hash of its outcome; with the
- * argument "-f" the whole outcome, the number of changed doublewords, and these. With "-c" it
- * writes one number, of instructions executed, for which it single-steps all cases. A repeated one
- * counts once; behind a POPF or IRET that clears TF the rest of its case goes uncounted.
+ * argument "-f" the whole outcome, the number of changed doublewords, and these. With "-s" it
+ * single-steps all cases and writes per case how many instructions it executed, a repeated one
+ * counted once, and whether a repeated one has overwritten itself, which ends the case there.
+ * Behind an IRET the rest of a case goes unseen.
  *
  * A case runs between two signals: the handler records how the last one ended, puts the next one's
  * registers into the signal frame and returns into it through case_entry. Nothing but this image
@@ -33,6 +34,7 @@
 #define MAX_CHANGES      256u
 #define FILE_BYTES       (2u << 20)
 #define EFL_TF           0x100u
+#define LONGEST          15u /* bytes of an instruction */
 #define FXSAVE_IN_FRAME  112 /* 32-bit signal frames: behind the FSAVE image */
 #define PAGEFAULT_IFETCH 0x10u
 
@@ -91,9 +93,20 @@ static uint8_t stack_signal[65536] __attribute__((aligned(64)));
 static uint32_t file[FILE_BYTES / 4] __attribute__((aligned(4096)));
 static uint8_t output[65536];
 static uint32_t output_used;
-static int full, counting;
+static int full, stepping;
 static const struct test_case *current, *loaded;
-static uint32_t done, total, ticks, executed, last_step;
+static uint32_t done, total, ticks;
+
+/* What the single steps of a case have shown so far. */
+static struct {
+    uint32_t at;           /* linear address of the instruction that runs */
+    uint8_t code[LONGEST]; /* its prefixes and opcode, as they were when it began */
+    uint32_t code_bytes;   /* 0: not where cases have code */
+    uint32_t executed;
+    uint32_t overwritten; /* a repeated instruction, by itself */
+    uint32_t left;        /* steps to the case's end, for it has set TF itself; 0: it has not */
+} step;
+
 static struct world world = {.code = (uint8_t *)CODE_BASE,
                              .low = (uint8_t *)LOW_BASE,
                              .arena = (uint8_t *)ARENA_BASE,
@@ -193,6 +206,86 @@ static void set_own_ldt(const struct test_case *c) {
     }
 }
 
+static uint32_t segment_base(uint32_t selector) {
+    const struct case_file *f = (const struct case_file *)file;
+    uint32_t i = (selector & 0xffff) >> 3;
+    if (!(selector & 4) || i >= LDT_ENTRIES + LDT_OWN)
+        return 0;
+    return i < LDT_ENTRIES ? f->ldt[i][DESC_BASE] : current->ldt[i - LDT_ENTRIES][DESC_BASE];
+}
+
+/* The second byte, with TF in it, of the flags image that SS:ESP points to, or NULL. */
+static uint8_t *flags_image(const struct mcontext *m) {
+    static const uint32_t pages[] = {ARENA_BASE, ARENA_BASE + 0x1000, STACK_BASE};
+    uint32_t rights;
+    __asm__("larl %1, %0" : "=r"(rights) : "r"(m->ss) : "cc");
+    uint32_t esp = rights & 1u << 22 ? m->esp : m->esp & 0xffff; /* B */
+    uint32_t at = segment_base(m->ss) + esp + 1;
+    for (uint32_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        if (at - pages[i] < 0x1000)
+            return (uint8_t *)at;
+    return 0;
+}
+
+static int is_prefix(uint8_t b) {
+    return b == 0x26 || b == 0x2e || b == 0x36 || b == 0x3e || (b >= 0x64 && b <= 0x67) ||
+           b == 0xf2 || b == 0xf3;
+}
+
+/* Reads prefixes and opcode of the next instruction. */
+static void step_begin(uint32_t at) {
+    step.at = at;
+    step.code_bytes = 0;
+    for (uint32_t i = 0; i < LONGEST && at + i - CODE_BASE < CODE_SIZE; i++) {
+        step.code[i] = *(const uint8_t *)(at + i);
+        if (!is_prefix(step.code[i])) {
+            step.code_bytes = i + 1;
+            break;
+        }
+    }
+}
+
+static uint8_t step_opcode(void) {
+    return step.code_bytes ? step.code[step.code_bytes - 1] : 0;
+}
+
+/* Whether MOVS or STOS is under way and no longer what it was. */
+static int step_overwritten(void) {
+    uint8_t opcode = step_opcode();
+    if (opcode != 0xa4 && opcode != 0xa5 && opcode != 0xaa && opcode != 0xab)
+        return 0;
+    for (uint32_t i = 0; i < step.code_bytes; i++)
+        if (*(const uint8_t *)(step.at + i) != step.code[i])
+            return 1;
+    return 0;
+}
+
+/* Whether this is a step within the case and not its end. TF is kept out of the flags that the case
+ * pushes and in those that it pops. */
+static int step_on(struct mcontext *m, uint32_t vector) {
+    if (!current || vector != 1 || !(m->eflags & EFL_TF) || step.left == 1)
+        return 0;
+    if (m->eip >= (uint32_t)image_start && m->eip < (uint32_t)image_end)
+        return 1; /* case_entry */
+    uint32_t at = segment_base(m->cs) + m->eip;
+    uint8_t *image = flags_image(m);
+    if (at == step.at && step_overwritten()) {
+        step.overwritten = 1;
+        return 0;
+    }
+    if (step_opcode() == 0x9c && image)
+        *image &= (uint8_t) ~(EFL_TF >> 8);
+    step.executed += at != step.at;
+    step_begin(at);
+    if (step.left)
+        step.left--;
+    else if (step_opcode() == 0x9d && image && *image & EFL_TF >> 8)
+        step.left = 2;
+    else if (step_opcode() == 0x9d && image)
+        *image |= EFL_TF >> 8;
+    return 1;
+}
+
 static void start_case(struct mcontext *m) {
     const struct test_case *c = current;
     if (current == loaded)
@@ -208,9 +301,10 @@ static void start_case(struct mcontext *m) {
     m->esi = c->gpr[6];
     m->edi = c->gpr[7];
     entry.esp = c->gpr[4];
-    entry.eflags = c->eflags | (counting ? EFL_TF : 0);
-    last_step = c->code_address;
+    entry.eflags = c->eflags | (stepping ? EFL_TF : 0);
     entry.eip = c->code_address;
+    step.executed = step.overwritten = step.left = 0;
+    step_begin(c->code_address);
     entry.ds = c->seg[0];
     entry.es = c->seg[1];
     entry.fs = c->seg[2];
@@ -222,17 +316,6 @@ static void start_case(struct mcontext *m) {
     m->fs = m->gs = 0;
 }
 
-/* Whether this is a step to count and not the case's end. */
-static int count_step(struct mcontext *m, uint32_t vector) {
-    if (!current || vector != 1 || !(m->eflags & EFL_TF))
-        return 0;
-    if (m->eip >= (uint32_t)image_start && m->eip < (uint32_t)image_end)
-        return 1; /* case_entry */
-    executed += m->eip != last_step;
-    last_step = m->eip;
-    return 1;
-}
-
 static void on_signal(int number, void *info, struct ucontext *u) {
     (void)info;
     struct mcontext *m = &u->m;
@@ -242,11 +325,15 @@ static void on_signal(int number, void *info, struct ucontext *u) {
             return;
         vector = VEC_TIMEOUT;
     }
-    if (counting && count_step(m, vector))
+    if (stepping && step_on(m, vector))
         return;
     if (current) {
-        if (!counting)
+        if (stepping) {
+            put(&step.executed, sizeof step.executed);
+            put(&step.overwritten, sizeof step.overwritten);
+        } else {
             record(m, vector);
+        }
         current = world_next(current);
         done++;
     } else {
@@ -255,8 +342,6 @@ static void on_signal(int number, void *info, struct ucontext *u) {
     }
     ticks = 0;
     if (done == total) {
-        if (counting)
-            put(&executed, sizeof executed);
         flush();
         quit("");
     }
@@ -273,7 +358,7 @@ static void map(uint32_t base, uint32_t size, long access) {
 __attribute__((used)) void native_main(const uint32_t *args) {
     const char *option = args[0] > 1 ? (const char *)args[2] : "";
     full = option[0] == '-' && option[1] == 'f';
-    counting = option[0] == '-' && option[1] == 'c';
+    stepping = option[0] == '-' && option[1] == 's';
     uint32_t have = 0;
     for (;;) {
         long n = syscall3(SYS_READ, 0, (long)file + (long)have, (long)(sizeof file - have));
