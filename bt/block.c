@@ -26,12 +26,25 @@ struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t ei
     return NULL;
 }
 
+/* Blocks that differ in CS's base or limit alone share a bucket, and the guest can make as many of
+ * them as it likes: so that looking one up stays short, the oldest of a long chain goes. */
+static void shorten_chain(struct bt *bt, uint32_t head) {
+    unsigned length = 1;
+    uint32_t last = head;
+
+    for (; bt->blocks[last].next; last = bt->blocks[last].next)
+        length++;
+    if (length > BLOCK_CHAIN)
+        block_kill(bt, &bt->blocks[last]);
+}
+
 void block_insert(struct bt *bt, struct block *b) {
     uint32_t *head = &bt->buckets[bucket_of(b->page, b->gla, b->key)];
 
     b->next = *head;
     *head = block_number(bt, b);
     codepage_add_block(bt, b);
+    shorten_chain(bt, *head);
     bt->stats.blocks++;
     bt->stats.guest_bytes += b->length;
     bt->stats.host_bytes += b->host_size;

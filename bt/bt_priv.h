@@ -19,6 +19,7 @@ enum {
     BLOCKS = 304 * 1024,
     BLOCK_BUCKETS = 256 * 1024,
     PAGE_BUCKETS = 512, /* of them for the blocks of one page */
+    BLOCK_CHAIN = 64,   /* blocks in one bucket; they are two or three as a rule */
     CODE_PAGES = 24 * 1024,
     CODE_PAGE_BUCKETS = 8 * 1024,
     TABLES_SHARE = 2, /* bytes of code to a byte of tables */
@@ -210,7 +211,8 @@ static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset) {
 /* The live translation made for just this, or NULL. */
 struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t eip, uint32_t key,
                          uint32_t cs_limit);
-/* Makes a translated block one that is found; its frames are marked as holding code. */
+/* Makes a translated block one that is found; its frames are marked as holding code. Where more
+ * than BLOCK_CHAIN would share a bucket the oldest of them dies. */
 void block_insert(struct bt *bt, struct block *b);
 /* Takes it away and undoes the chains to and from it. Its code stays until the room is needed: it
  * may be running. Nothing happens to a dead one. */
