@@ -1,12 +1,13 @@
 /*
  * IDE disks by programmed I/O (ata.h): ATA/ATAPI-6 sections 6.7 (addresses), 8 (commands), 9.5 to
  * 9.7 (PIO protocols), 7 (registers). The channels are at their legacy ports; their interrupts stay
- * off.
+ * off. While a disk is waited for those of the timer and the serial port come through.
  */
 #include "host/ring0/ata.h"
 
 #include "host/host.h"
 #include "host/ring0/cpu_ops.h"
+#include "host/ring0/limit.h"
 
 enum {
     DATA,
@@ -44,8 +45,12 @@ enum {
 };
 
 #define LBA28_END (1ull << 28)
-#define PATIENCE  10000000000ull /* ns */
+#define PATIENCE  10000000000ull /* ns: one that has been standing still needs seconds */
 #define SECTOR_IN ATA_SECTOR / 2 /* words */
+
+/* By channel: its disk has kept us waiting for PATIENCE and is looked at only once from then on,
+ * until it is found ready. */
+static bool silent[ATA_DISKS / 2];
 
 static uint16_t port(unsigned disk, unsigned reg) {
     return (uint16_t)((disk < 2 ? 0x1f0 : 0x170) + reg);
@@ -55,16 +60,31 @@ static uint16_t control_port(unsigned disk) {
     return disk < 2 ? 0x3f6 : 0x376;
 }
 
-/* Waits until the disk is not busy: its status, or STATUS_ERR when it stays busy. */
-static uint8_t settle(unsigned disk) {
-    uint64_t end = host_clock_ns() + PATIENCE;
+/* Interrupts that have come meanwhile: the serial port goes on, and the time limit is seen. */
+static void let_interrupts_in(void) {
+    __asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
+}
+
+/* Waits until the selected disk is not busy. False: there is none, or it stays busy. */
+static bool settle(unsigned disk, uint8_t *status) {
+    uint64_t end = silent[disk / 2] ? 0 : host_clock_ns() + PATIENCE;
 
     for (;;) {
-        uint8_t status = in8(port(disk, STATUS));
-        if (!(status & STATUS_BSY))
-            return status;
-        if (status == NOTHING_THERE || host_clock_ns() > end)
-            return STATUS_ERR;
+        *status = in8(port(disk, STATUS));
+        if (*status == NOTHING_THERE)
+            return false;
+        if (!(*status & STATUS_BSY)) {
+            silent[disk / 2] = false;
+            return true;
+        }
+        uint64_t now = host_clock_ns();
+        if (now >= end) {
+            silent[disk / 2] = true;
+            return false;
+        }
+        if (now >= limit_end())
+            return false;
+        let_interrupts_in();
     }
 }
 
@@ -75,13 +95,14 @@ static bool failed(uint8_t status) {
 /* Selects the disk and issues a command for `count` sectors (0: 256) from `first`. */
 static bool command(unsigned disk, uint8_t narrow, uint8_t wide, uint64_t first, uint8_t count) {
     bool ext = first + (count ? count : CHUNK) > LBA28_END;
+    uint8_t status;
 
     out8(port(disk, DEVICE),
          (uint8_t)(DEVICE_OBSOLETE | DEVICE_LBA | (disk & 1) << 4 | (ext ? 0 : first >> 24 & 0xf)));
     out8(control_port(disk), CONTROL_NIEN);
     for (unsigned i = 0; i < 4; i++) /* 400 ns for the disk to notice */
         in8(control_port(disk));
-    if (failed(settle(disk)) && in8(port(disk, STATUS)) == NOTHING_THERE)
+    if (!settle(disk, &status)) /* an error in it is the last command's */
         return false;
     if (ext) {
         out8(port(disk, COUNT), count == 0);
@@ -99,11 +120,18 @@ static bool command(unsigned disk, uint8_t narrow, uint8_t wide, uint64_t first,
     return true;
 }
 
+/* Waits for the disk to be done. */
+static bool wait_done(unsigned disk) {
+    uint8_t status;
+
+    return settle(disk, &status) && !failed(status);
+}
+
 /* Waits for the disk to want data, or to have some. */
 static bool wait_data(unsigned disk) {
-    uint8_t status = settle(disk);
+    uint8_t status;
 
-    return !failed(status) && (status & STATUS_DRQ);
+    return settle(disk, &status) && !failed(status) && (status & STATUS_DRQ);
 }
 
 static void words_in(unsigned disk, void *buf, uint64_t n) {
@@ -117,8 +145,7 @@ static void words_out(unsigned disk, const void *buf, uint64_t n) {
 static uint64_t size(unsigned disk) {
     uint16_t id[IDENTIFY_WORDS] = {0};
 
-    if (in8(port(disk, STATUS)) == NOTHING_THERE ||
-        !command(disk, IDENTIFY_DEVICE, IDENTIFY_DEVICE, 0, 0) || in8(port(disk, STATUS)) == 0 ||
+    if (!command(disk, IDENTIFY_DEVICE, IDENTIFY_DEVICE, 0, 0) || in8(port(disk, STATUS)) == 0 ||
         !wait_data(disk))
         return 0; /* nothing, or an ATAPI device, which aborts the command */
     words_in(disk, id, IDENTIFY_WORDS);
@@ -145,14 +172,14 @@ static bool transfer(const struct ata_request *r) {
             else
                 words_in(r->disk, at, SECTOR_IN);
         }
-        if (failed(settle(r->disk)))
+        if (!wait_done(r->disk))
             return false;
     }
     return true;
 }
 
 static bool flush(unsigned disk) {
-    return command(disk, FLUSH_CACHE, FLUSH_CACHE, 0, 0) && !failed(settle(disk));
+    return command(disk, FLUSH_CACHE, FLUSH_CACHE, 0, 0) && wait_done(disk);
 }
 
 void ata_do(struct ata_request *r) {

@@ -24,7 +24,9 @@ struct ata_request {
     bool done;     /* answer: false when the disk reported an error or was silent for too long */
 };
 
-/* Does it, by programmed I/O, and comes back when the disk has done it. */
+/* Does it, by programmed I/O, and comes back when the disk has done it, has been silent for ten
+ * seconds - later requests to such a channel fail at once, until it answers again - or when the
+ * VM's time is up. */
 void ata_do(struct ata_request *r);
 
 #endif

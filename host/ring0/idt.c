@@ -1,6 +1,7 @@
 /*
  * The IDT (Intel SDM vol. 3A section 6.14.1). All gates are interrupt gates: ring 0 runs with
- * interrupts off, but where it halts. VECTOR_SERVICE alone may be called from ring 1.
+ * interrupts off, but where it waits (clock.c, ata.c). VECTOR_SERVICE alone may be called from
+ * ring 1.
  */
 #include "host/ring0/idt.h"
 

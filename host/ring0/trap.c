@@ -8,7 +8,8 @@
  *   VECTOR_SERVICE                          service.c
  *   anything else                           panic
  *
- * Ring 0 runs with interrupts off, so none of these interrupts another, but for exceptions.
+ * Ring 0 runs with interrupts off but where it waits (clock.c, ata.c), so none of these interrupts
+ * another, but for exceptions.
  */
 #include "host/ring0/trap.h"
 
