@@ -9,6 +9,7 @@
 #include "host/process/accel_ring0.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ enum {
     VMM_MIB = 256,        /* translation cache, tables, page tables */
     LOW_MIB = 3072,       /* of QEMU's PC below 4 GiB; the rest is above */
     LOW_GUEST_MAX = 2560, /* a bigger guest goes above */
-    VALUE = 4096,
+    VALUE = PATH_MAX + 64, /* a file name that the host has opened, and a keyword before it */
 };
 
 static volatile sig_atomic_t machine_pid;

@@ -179,10 +179,16 @@ static void live(const struct options *o, struct files *files) {
     }
 }
 
-/* The ring-0 host instead. The files are read here, too, to refuse bad ones in the same words. */
+/* The ring-0 host instead. Files are opened here, too, to refuse bad ones in the same words. */
 static int run_ring0(const struct options *o, struct files *files) {
     char message[OPTIONS_MESSAGE];
-    int status = files_read(o, files, message) ? accel_ring0_run(o, message) : -1;
+    if (!files_read(o, files, message) ||
+        (o->serial.kind == CHR_FILE && !chr_open(CHR_SERIAL, "serial", &o->serial, message)) ||
+        (o->debugcon.kind == CHR_FILE &&
+         !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message)) ||
+        !blk_open(o, message))
+        refuse("%s", message);
+    int status = accel_ring0_run(o, message);
     if (status < 0)
         refuse("%s", message);
     return status;

@@ -18,6 +18,7 @@ import tempfile
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
 RINGONE = os.environ.get("RINGONE", str(TREE / "build" / "ringone"))
 SECONDS = 20
+LONG = "/" + "x/" * 5000  # no host opens it
 MIB = 1 << 20
 
 
@@ -106,6 +107,15 @@ CHECKS = [
      "-profile: cannot write '/nonexistent/p': No such file or directory"),
     ("profile-ring0", ["-kernel", "{good}", "-accel", "ring0", "-profile", "{text}"],
      "-accel ring0: -D, -dfilter, -symbols and -profile are for -accel process"),
+    ("long-disk", ["-hda", LONG], f"-hda: cannot open '{LONG[:150]}': File name too long"),
+    ("long-disk-ring0", ["-accel", "ring0", "-drive", f"file={LONG}"],
+     f"-drive: cannot open '{LONG[:150]}': File name too long"),
+    ("missing-disk-ring0", ["-accel", "ring0", "-hda", "/nonexistent/disk"],
+     "-hda: cannot open '/nonexistent/disk': No such file or directory"),
+    ("serial-ring0", ["-accel", "ring0", "-kernel", "{good}", "-serial", "file:/nonexistent/log"],
+     "-serial: cannot write '/nonexistent/log': No such file or directory"),
+    ("long-serial-ring0", ["-accel", "ring0", "-kernel", "{good}", "-serial", "file:" + LONG],
+     f"-serial: cannot write '{LONG[:100]}': File name too long"),
     ("missing-initrd", ["-kernel", "{good}", "-initrd", "/nonexistent/i"],
      "-initrd: cannot read '/nonexistent/i': No such file or directory"),
     ("missing-module", ["-kernel", "{good}", "-initrd", "{initrd} a,/nonexistent/m b"],
