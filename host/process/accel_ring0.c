@@ -26,11 +26,11 @@
 #define EXIT_PORT "0xf4"
 
 enum {
-    EXIT_MARK = 32,       /* host/ring0/power.h */
-    STATUS_PANIC = 6,     /* likewise */
-    VMM_MIB = 256,        /* translation cache, tables, page tables */
-    LOW_MIB = 3072,       /* of QEMU's PC below 4 GiB; the rest is above */
-    LOW_GUEST_MAX = 2560, /* a bigger guest goes above */
+    EXIT_MARK = 32,        /* host/ring0/power.h */
+    STATUS_PANIC = 6,      /* likewise */
+    VMM_MIB = 256,         /* translation cache, tables, page tables */
+    LOW_MIB = 3072,        /* of QEMU's PC below 4 GiB; the rest is above */
+    LOW_GUEST_MAX = 2560,  /* a bigger guest goes above */
     VALUE = PATH_MAX + 64, /* a file name that the host has opened, and a keyword before it */
 };
 
