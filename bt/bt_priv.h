@@ -200,11 +200,15 @@ static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset) {
 
 /* thunk_prepare's R9: size, access << 16, and whether a misaligned operand faults. */
 #define PREPARE_ALIGNED (1u << 24)
+/* Unless MXCSR.MM is set. */
+#define PREPARE_MASKABLE (1u << 25)
 
 /* thunk_segment's R9 for a near branch target in place of a data access. */
 #define SEGMENT_CODE_TARGET (1u << 4)
 /* In it: whatever the operand's alignment, there is no #AC (a #GP comes of it later). */
 #define SEGMENT_ALIGNED (1u << 5)
+/* Unless MXCSR.MM is set: then there is. */
+#define SEGMENT_MASKABLE (1u << 6)
 
 /* -- block.c: finding, linking and killing translations -------------------------------------------
  */

@@ -216,6 +216,22 @@ static bool fpu_waits(const struct insn *i) {
     }
 }
 
+/* The misaligned SSE mode leaves these as they are (AMD64 APM vol. 1 section 4.2.2). */
+static bool moves_aligned(const struct insn *i) {
+    switch (i->mnemonic) {
+    case ZYDIS_MNEMONIC_MOVAPS:
+    case ZYDIS_MNEMONIC_MOVAPD:
+    case ZYDIS_MNEMONIC_MOVDQA:
+    case ZYDIS_MNEMONIC_MOVNTPS:
+    case ZYDIS_MNEMONIC_MOVNTPD:
+    case ZYDIS_MNEMONIC_MOVNTDQ:
+    case ZYDIS_MNEMONIC_MOVNTDQA:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* SSE operands of 16 bytes must be aligned but for a few instructions
  * (SDM vol. 1 section 11.4.1, vol. 2A table 2-16). */
 static bool needs_alignment(const struct insn *i) {
@@ -307,6 +323,7 @@ static enum insn_status decode(const ZydisDecoder *decoder, const uint8_t *bytes
              uses_xmm(ops, z.operand_count))
         out->row = &row_sse_copy;
     out->mem.aligned = needs_alignment(out);
+    out->mem.maskable = out->mem.aligned && !moves_aligned(out);
     if (out->row->class == CLASS_X87 && out->mem.write)
         out->mem.read = true; /* an unmasked exception suppresses the store: what was there stays */
     out->fpu_waits = fpu_waits(out);

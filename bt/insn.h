@@ -40,6 +40,7 @@ struct insn_mem {
     uint8_t adsize; /* 2 or 4 */
     bool read, write;
     bool aligned;  /* #GP(0) unless at a multiple of 16 */
+    bool maskable; /* but not with MXCSR.MM set */
     uint16_t size; /* bytes accessed */
     int32_t disp;
 };

@@ -73,7 +73,9 @@ static void emit_segment_check(struct translation *t, const struct insn *i, unsi
                                unsigned size, unsigned access) {
     unsigned write = access & MMU_W ? 8u : 0u;
 
-    emit_mov_ri(&t->e, R9, seg | write | (i->mem.aligned ? SEGMENT_ALIGNED : 0) | size << 16);
+    emit_mov_ri(&t->e, R9,
+                seg | write | (i->mem.aligned ? SEGMENT_ALIGNED : 0) |
+                    (i->mem.maskable ? SEGMENT_MASKABLE : 0) | size << 16);
     emit_mov_ri(&t->e, R10, t->eip);
     emit_patch32(emit_call(&t->e), bt_rw(t->bt, t->bt->thunk_segment));
 }
@@ -227,7 +229,8 @@ void operand_emit_slow_paths(struct translation *t) {
         emit_flags_restore(e);
         emit_mov_ri(e, R9,
                     s->size | (uint32_t)s->access << 16 |
-                        (s->insn->mem.aligned ? PREPARE_ALIGNED : 0));
+                        (s->insn->mem.aligned ? PREPARE_ALIGNED : 0) |
+                        (s->insn->mem.maskable ? PREPARE_MASKABLE : 0));
         emit_mov_ri(e, R10, s->eip);
         emit_patch32(emit_call(e), bt_rw(t->bt, t->bt->thunk_prepare));
         t->eip = s->eip;

@@ -30,6 +30,7 @@
 #include "vmm/activity.h"
 #include "vmm/cpu.h"
 #include "vmm/debug_trap.h"
+#include "vmm/fpu_state.h"
 
 static const int callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 enum { CALLEE_SAVED = sizeof callee_saved / sizeof callee_saved[0] };
@@ -91,11 +92,17 @@ static void emit_c_call(struct emit *e, const void *fn) {
 /* -- the C side of the thunks
  * ------------------------------------------------------------------------- */
 
+/* An operand that is to be aligned need not be: the misaligned SSE mode of processors that have it
+ * (CPUID 80000001h ECX bit 7), AMD64 APM vol. 1 section 4.2.2. */
+static bool alignment_masked(const struct vcpu *v, bool maskable) {
+    return maskable && fpu_state_mxcsr(v) & MXCSR_MM;
+}
+
 static void *prepare(struct vcpu *v, uint32_t gla, uint32_t what, uint32_t eip) {
     unsigned access = (what >> 16 & 0xff) | (vcpu_user(v) ? MMU_USER : 0u);
 
     v->eip = eip;
-    if (what & PREPARE_ALIGNED && gla & 15) {
+    if (what & PREPARE_ALIGNED && gla & 15 && !alignment_masked(v, what & PREPARE_MASKABLE)) {
         vcpu_raise_error(v, VEC_GP, 0);
         return NULL;
     }
@@ -119,7 +126,7 @@ static bool segment(struct vcpu *v, uint32_t offset, uint32_t what, uint32_t eip
     v->val = offset;
     if (what & SEGMENT_CODE_TARGET)
         return offset <= v->seg[SEG_CS].limit || vcpu_raise_error(v, VEC_GP, 0);
-    if (what & SEGMENT_ALIGNED
+    if (what & SEGMENT_ALIGNED && !alignment_masked(v, what & SEGMENT_MASKABLE)
             ? !cpu_linear_parts(v, what & 7, offset, what >> 16, 1, what & 8, &gla)
             : !cpu_linear(v, what & 7, offset, what >> 16, what & 8, &gla))
         return false;

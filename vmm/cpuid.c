@@ -52,7 +52,8 @@
 /* leaf 7, EBX */
 #define F_TSC_ADJUST (1u << 1)
 /* 80000001h, ECX */
-#define F_PREFETCHW (1u << 8)
+#define F_MISALIGNSSE (1u << 7)
+#define F_PREFETCHW   (1u << 8)
 /* 80000007h, EDX */
 #define F_INVARIANT_TSC (1u << 8)
 /* 80000008h, EBX: FXSAVE and FXRSTOR always handle FOP, FIP and FDP. Without it Linux clears them
@@ -84,30 +85,36 @@ struct cpuid_row {
     uint32_t leaf;
     struct cpuid_regs own;
     uint32_t host_ecx, host_edx; /* bits of the host's leaf 1 to add */
-    uint32_t host_ebx;           /* bits of the host's leaf 80000008h to add */
+    uint32_t host_ext1_ecx;      /* bits of its leaf 80000001h */
+    uint32_t host_ext8_ebx;      /* bits of its leaf 80000008h */
 };
 
 static const struct cpuid_row rows[] = {
-    {0x00000000, {BASIC_MAX, AUTH, CAMD, ENTI}, 0, 0, 0},
-    {0x00000001, {CPUID_SIGNATURE, CLFLUSH_LINE, 0, OWN_EDX}, HOST_ECX, HOST_EDX, 0},
-    {0x00000007, {0, F_TSC_ADJUST, 0, 0}, 0, 0, 0},
-    {0x80000000, {EXTENDED_MAX, AUTH, CAMD, ENTI}, 0, 0, 0},
-    {0x80000001, {CPUID_SIGNATURE, 0, F_PREFETCHW, OWN_BOTH | F_NX | F_MMXEXT}, 0, HOST_BOTH, 0},
-    {0x80000002,
-     {CHARS('r', 'i', 'n', 'g'), CHARS('o', 'n', 'e', ' '), CHARS('v', 'i', 'r', 't'),
-      CHARS('u', 'a', 'l', ' ')},
-     0,
-     0,
-     0},
-    {0x80000003, {CHARS('C', 'P', 'U', 0), 0, 0, 0}, 0, 0, 0},
+    {.leaf = 0x00000000, .own = {BASIC_MAX, AUTH, CAMD, ENTI}},
+    {.leaf = 0x00000001,
+     .own = {CPUID_SIGNATURE, CLFLUSH_LINE, 0, OWN_EDX},
+     .host_ecx = HOST_ECX,
+     .host_edx = HOST_EDX},
+    {.leaf = 0x00000007, .own = {0, F_TSC_ADJUST, 0, 0}},
+    {.leaf = 0x80000000, .own = {EXTENDED_MAX, AUTH, CAMD, ENTI}},
+    {.leaf = 0x80000001,
+     .own = {CPUID_SIGNATURE, 0, F_PREFETCHW, OWN_BOTH | F_NX | F_MMXEXT},
+     .host_edx = HOST_BOTH,
+     .host_ext1_ecx = F_MISALIGNSSE},
+    {.leaf = 0x80000002,
+     .own = {CHARS('r', 'i', 'n', 'g'), CHARS('o', 'n', 'e', ' '), CHARS('v', 'i', 'r', 't'),
+             CHARS('u', 'a', 'l', ' ')}},
+    {.leaf = 0x80000003, .own = {CHARS('C', 'P', 'U', 0), 0, 0, 0}},
     /* L1: full-associative TLBs of 32 entries, 64 KiB 2-way data and code caches of 64-byte lines
      */
-    {0x80000005, {0xff08ff08, 0xff20ff20, 0x40020140, 0x40020140}, 0, 0, 0},
+    {.leaf = 0x80000005, .own = {0xff08ff08, 0xff20ff20, 0x40020140, 0x40020140}},
     /* L2: 4-way TLBs of 512 entries, 1 MiB 16-way cache */
-    {0x80000006, {0, 0x42004200, 0x04008140, 0}, 0, 0, 0},
-    {0x80000007, {0, 0, 0, F_INVARIANT_TSC}, 0, 0, 0},
-    {0x80000008, {32u << 8 | CPUID_PHYS_BITS, 0, 0, 0}, 0, 0, F_FX_POINTERS},
-    {0x80000021, {F_LFENCE_SERIALIZING | F_AUTO_IBRS, 0, 0, 0}, 0, 0, 0},
+    {.leaf = 0x80000006, .own = {0, 0x42004200, 0x04008140, 0}},
+    {.leaf = 0x80000007, .own = {0, 0, 0, F_INVARIANT_TSC}},
+    {.leaf = 0x80000008,
+     .own = {32u << 8 | CPUID_PHYS_BITS, 0, 0, 0},
+     .host_ext8_ebx = F_FX_POINTERS},
+    {.leaf = 0x80000021, .own = {F_LFENCE_SERIALIZING | F_AUTO_IBRS, 0, 0, 0}},
 };
 
 static struct cpuid_regs host_cpuid(uint32_t leaf) {
@@ -134,6 +141,8 @@ static void read_host_features(struct vcpu *v) {
     v->host_features.ecx = one.ecx;
     v->host_features.edx = one.edx;
     v->host_features.ext8_ebx = host_fx_pointers();
+    if (host_cpuid(0x80000000u).eax >= 0x80000001u)
+        v->host_features.ext1_ecx = host_cpuid(0x80000001u).ecx;
     v->host_features.valid = true;
 }
 
@@ -147,8 +156,9 @@ struct cpuid_regs cpuid_guest(struct vcpu *v, uint32_t leaf) {
             continue;
         read_host_features(v);
         regs = row->own;
-        regs.ebx |= row->host_ebx & v->host_features.ext8_ebx;
+        regs.ebx |= row->host_ext8_ebx & v->host_features.ext8_ebx;
         regs.ecx |= row->host_ecx & v->host_features.ecx;
+        regs.ecx |= row->host_ext1_ecx & v->host_features.ext1_ecx;
         regs.edx |= row->host_edx & v->host_features.edx;
         break;
     }

@@ -16,7 +16,6 @@ enum {
     FX_POINTERS = 6, /* FOP, FIP, FDP and their selectors */
     FX_POINTER_BYTES = 18,
     FX_DEFINED = 288, /* control words, ST0-ST7, XMM0-XMM7 */
-    FX_MXCSR = 24,
     FX_MXCSR_MASK = 28,
     FX_ALIGNMENT = 16,
 };
@@ -54,7 +53,7 @@ enum callout_result callout_fxrstor(struct vcpu *v, uint64_t arg) {
     memcpy(&mask, image.bytes + FX_MXCSR_MASK, sizeof mask);
     if (!cpu_read(v, CO_SEG(arg), v->ea, image.bytes, FX_DEFINED))
         return CALLOUT_EXIT;
-    memcpy(&mxcsr, image.bytes + FX_MXCSR, sizeof mxcsr);
+    memcpy(&mxcsr, image.bytes + FPU_IMAGE_MXCSR, sizeof mxcsr);
     if (mxcsr & ~mask) {
         vcpu_raise_error(v, VEC_GP, 0);
         return CALLOUT_EXIT;

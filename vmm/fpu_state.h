@@ -10,8 +10,11 @@
 #include "vmm/vcpu.h"
 
 enum { FPU_IMAGE_BYTES = 512 };
-/* Where the x87 control and status words stand. */
-enum { FPU_IMAGE_CONTROL = 0, FPU_IMAGE_STATUS = 2 };
+/* Where the x87 control and status words and MXCSR stand. */
+enum { FPU_IMAGE_CONTROL = 0, FPU_IMAGE_STATUS = 2, FPU_IMAGE_MXCSR = 24 };
+
+/* MXCSR: misaligned exception mask. */
+#define MXCSR_MM (1u << 17)
 
 struct fpu_image {
     _Alignas(64) uint8_t bytes[FPU_IMAGE_BYTES];
@@ -29,6 +32,16 @@ static inline void fpu_state_write(struct vcpu *v, const struct fpu_image *image
         memcpy(v->fpu, image->bytes, FPU_IMAGE_BYTES);
     else
         __asm__ volatile("fxrstor %0" : : "m"(*image));
+}
+
+static inline uint32_t fpu_state_mxcsr(const struct vcpu *v) {
+    uint32_t mxcsr;
+
+    if (host_clobbers_fpu())
+        memcpy(&mxcsr, v->fpu + FPU_IMAGE_MXCSR, sizeof mxcsr);
+    else
+        __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+    return mxcsr;
 }
 
 static inline uint16_t fpu_image_word(const struct fpu_image *image, unsigned at) {

@@ -173,6 +173,7 @@ struct vcpu {
     struct {
         bool valid;
         uint32_t ecx, edx; /* leaf 1 */
+        uint32_t ext1_ecx; /* leaf 80000001h */
         uint32_t ext8_ebx; /* leaf 80000008h */
     } host_features;
     uint64_t pat;

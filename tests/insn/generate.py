@@ -30,11 +30,12 @@ OWN = tuple(range(len(casefile.LDT), len(casefile.LDT) + casefile.LDT_OWN))  # L
 
 
 class Settings:
-    """low: the low page exists; reference: generate nothing the reference is known to do
-    differently; only, without: expressions that rows' names must or must not match."""
+    """low: the low page exists; misaligned: MXCSR.MM does; reference: generate nothing the reference
+    is known to do differently; only, without: expressions that rows' names must or must not match."""
 
-    def __init__(self, low=True, reference=False, only=None, without=None):
-        self.low, self.reference, self.only, self.without = low, reference, only, without
+    def __init__(self, low=True, misaligned=False, reference=False, only=None, without=None):
+        self.low, self.misaligned, self.reference = low, misaligned, reference
+        self.only, self.without = only, without
 
 
 def le(value, size):
@@ -114,6 +115,8 @@ class Builder:
                 0x1F80 if rng.random() < 0.7 else rng.getrandbits(6) << 7)
             if self.settings.reference:
                 case.mxcsr &= ~0x8040
+            elif self.settings.misaligned and case.seed % 4 == 0:
+                case.mxcsr |= 0x20000
         if rng.random() < 0.5:
             case.ftw = rng.getrandbits(8)
             case.fsw = (rng.getrandbits(3) << 11) | (rng.getrandbits(3) << 8)
