@@ -67,7 +67,7 @@ UNIT_TESTS   := $(addprefix $(BUILD)/,$(basename $(UNIT_SOURCES)))
 # --- build ------------------------------------------------------------------------------------
 
 .PHONY: all core
-all: $(BUILD)/ringone $(BUILD)/ringone.elf ## build $(BUILD)/ringone (MODE=debug|asan|ubsan, CC=gcc|clang)
+all: $(BUILD)/ringone $(BUILD)/ringone.elf ## build build/ringone and ringone.elf (MODE=debug|asan|ubsan|sanitize, CC=gcc|clang)
 core: $(BUILD)/libcore.a ## build the freestanding core only
 
 $(BUILD)/ringone: $(HOST_OBJECTS) $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
@@ -137,7 +137,7 @@ run: deps ## boot Debian's 686 kernel to a shell on this terminal (Ctrl-A X ends
 
 ISO_OPTIONS ?=
 .PHONY: iso
-iso: deps ## write $(BUILD)/ringone.iso: boots the VMM and Debian's 686 kernel on a PC with a BIOS
+iso: deps ## write build/ringone.iso: boots the VMM and Debian's 686 kernel on a PC with a BIOS
 	$(MAKE) $(BUILD)/ringone.elf
 	host/scripts/make-iso.sh $(BUILD)/ringone.iso $(BUILD)/ringone.elf "-m $(MEMORY)" \
 		"-append $(APPEND)" $(ISO_OPTIONS) -- $(GUEST)/vmlinuz-686 $(GUEST)/initrd.gz
@@ -150,7 +150,7 @@ export GUEST
 RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz bench boot ring0)) tests/boot/firmware tests/boot/bad_input.py)
 
 .PHONY: test test-bochs test-ring0 unit unit-programs sanitize check bench bench-ring0 coverage fuzz
-test: deps ## run all tests
+test: deps ## run all tests, some of them on the ring-0 host, too
 	$(MAKE) all unit
 	failed=; for runner in $(RUNNERS); do echo "== $$runner"; $$runner || failed="$$failed $$runner"; done; \
 		echo "== on the ring-0 host"; \
