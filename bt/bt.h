@@ -42,8 +42,7 @@ void bt_user_end(struct vcpu *v, const struct host_user *u, struct host_regs *ne
  * interrupted registers, or with NULL from VMM code. Async-signal-safe. */
 void bt_kick(struct vcpu *v, struct host_regs *regs);
 
-/* -- what the MMU and devices tell the translator -----------------------------------------------
- */
+/* -- what the MMU and devices tell the translator -- */
 
 /* Guest memory [gpa, gpa+n) was or is about to be written: translations of it die. True: some did.
  */
@@ -72,8 +71,7 @@ const char *bt_callout_name(unsigned i);
 /* Whether it is an access to an I/O port. */
 bool bt_callout_does_io(unsigned i);
 
-/* -- for traces and the panic report (bt/inspect.c); async-signal-safe --------------------------
- */
+/* -- for traces and the panic report (bt/inspect.c); async-signal-safe -- */
 
 /* What routine callout i is. */
 uint64_t bt_callout_address(unsigned i);

@@ -210,8 +210,7 @@ static inline uint8_t *bt_rw(struct bt *bt, uint32_t offset) {
 /* Unless MXCSR.MM is set: then there is. */
 #define SEGMENT_MASKABLE (1u << 6)
 
-/* -- block.c: finding, linking and killing translations -------------------------------------------
- */
+/* -- block.c: finding, linking and killing translations -- */
 /* The live translation made for just this, or NULL. */
 struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t eip, uint32_t key,
                          uint32_t cs_limit);
@@ -237,8 +236,7 @@ static inline uint32_t block_number(const struct bt *bt, const struct block *b) 
     return (uint32_t)(b - bt->blocks);
 }
 
-/* -- tcache.c: room for translations; the oldest go first
- * ------------------------------------------ */
+/* -- tcache.c: room for translations; the oldest go first -- */
 /* Room for BLOCK_MAX_HOST_BYTES at bt->head, BLOCK_MAX_TABLES at bt->table_head and a block
  * descriptor, after eviction. */
 struct block *tcache_reserve(struct bt *bt);
@@ -247,8 +245,7 @@ void tcache_commit(struct bt *bt, const struct block *b);
 /* Kills all translations. */
 void tcache_flush(struct bt *bt);
 
-/* -- codepage.c
- * --------------------------------------------------------------------------------------- */
+/* -- codepage.c -- */
 /* The page that holds the code at gla for the present view, or 0 with a fault pending. */
 uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla);
 /* The PAGE_SIZE bytes that the CPU fetches from it. */
@@ -265,8 +262,7 @@ void codepage_kill(struct bt *bt, uint32_t page);
 /* Kills all translations on a RAM frame. True: there were some. */
 bool codepage_kill_frame(struct bt *bt, uint32_t frame);
 
-/* -- jumpcache.c
- * ---------------------------------------------------------------------------------------- */
+/* -- jumpcache.c -- */
 /* Indirect jumps to the block's EIP go to it. */
 void jumpcache_fill(struct bt *bt, const struct block *b);
 /* They do no longer. */
@@ -276,8 +272,7 @@ void jumpcache_flush(struct bt *bt, bool everything);
 /* Blocks for `key` are to run: blocks made for another key must not be found. */
 void jumpcache_use(struct bt *bt, uint32_t key);
 
-/* -- returns.c
- * -------------------------------------------------------------------------------------- */
+/* -- returns.c -- */
 /* Makes the stack, empty. False: no host memory. */
 bool returns_create(struct bt *bt);
 /* True: rsp is on the stack of translated code. */
@@ -288,8 +283,7 @@ void returns_scrub(struct vcpu *v, uint64_t rsp);
  * again. */
 bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address);
 
-/* -- hints.c: instructions known to need the checked form
- * ------------------------------------------------ */
+/* -- hints.c: instructions known to need the checked form -- */
 /* Is the instruction at gla one? */
 bool hint_get(const struct bt *bt, gla_t gla);
 /* For the instruction at gla the set also knows whether its divide errors are to be foreseen. */
@@ -299,8 +293,7 @@ bool hint_after_fault(struct bt *bt, gla_t gla);
 /* It is one from now on, unless others take its place. */
 void hint_set(struct bt *bt, gla_t gla);
 
-/* -- heat.c: user code that much time is spent in
- * -------------------------------------------------------- */
+/* -- heat.c: user code that much time is spent in -- */
 /* Notes where the last kick has met the guest (bt->interrupted). */
 void heat_sample(struct bt *bt);
 /* Is a block of this page and key to go on behind branches and calls? */
@@ -310,22 +303,18 @@ bool heat_add(struct code_page *p, uint32_t now);
 /* Is the page hot at time `now`? */
 bool heat_is_hot(const struct code_page *p, uint32_t now);
 
-/* -- translate.c
- * --------------------------------------------------------------------------------------------- */
+/* -- translate.c -- */
 /* Translates the block at v->eip, which lies on this code page, for this key (with KEY_GLOBAL as
  * the page says). NULL: a fault is pending. */
 struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint32_t key);
 
-/* -- single.c: around each run of a block with KEY_SINGLE; resume: EFLAGS.RF was set -------------
- */
+/* -- single.c: around each run of a block with KEY_SINGLE; resume: EFLAGS.RF was set -- */
 /* False: a breakpoint's #DB is pending instead. */
 bool single_begin(struct vcpu *v, bool resume);
 /* Raises the traps due behind the instruction. */
 void single_end(struct vcpu *v, bool resume, unsigned shadow_before);
 
-/* -- thunks.c
- * --------------------------------------------------------------------------------------------------
- */
+/* -- thunks.c -- */
 /* Emits them at the start of code memory; blocks stand behind. */
 void thunks_emit(struct bt *bt);
 
@@ -351,9 +340,7 @@ static inline bool run_due(const struct vcpu *v) {
 /* Place of a callout in the statistics. */
 unsigned bt_callout_index(callout_fn fn);
 
-/* -- recover.c
- * ---------------------------------------------------------------------------------------------------
- */
+/* -- recover.c -- */
 struct recovered {
     struct block *block; /* NULL: in the return-miss thunk */
     uint32_t eip;

@@ -96,8 +96,7 @@ uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, b
     return n;
 }
 
-/* -- translations of a frame
- * ----------------------------------------------------------------------------- */
+/* -- translations of a frame -- */
 
 void codepage_add_block(struct bt *bt, struct block *b) {
     struct code_page *p = &bt->pages[b->page];
@@ -205,8 +204,7 @@ bool bt_code_written(struct vm *vm, gpa_t gpa, uint64_t n) {
     return any;
 }
 
-/* -- the linear map changed
- * ------------------------------------------------------------------------------- */
+/* -- the linear map changed -- */
 
 static void kill_page(struct bt *bt, struct code_page *p) {
     kill_range(bt, p, 0, PAGE_SIZE);

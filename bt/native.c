@@ -207,8 +207,7 @@ bool bt_user_fault(struct vcpu *v, gla_t gla, uint32_t error) {
     return false;
 }
 
-/* -- in ------------------------------------------------------------------------------------------
- */
+/* -- in -- */
 
 /* Makes bt->user what the vCPU's state asks for. False: that cannot run natively. */
 static bool prepare(struct bt *bt, struct vcpu *v) {
@@ -290,8 +289,7 @@ callout_fn native_callout(callout_fn fn) {
     return fn == callout_iret ? native_iret : fn == callout_sysexit ? native_sysexit : fn;
 }
 
-/* -- out -----------------------------------------------------------------------------------------
- */
+/* -- out -- */
 
 /* INT n, SYSENTER: what user code does again and again. The routines are the ones translated code
  * calls. False: it was something else, or it faulted. */

@@ -89,8 +89,7 @@ static void emit_c_call(struct emit *e, const void *fn) {
     emit_call_reg(e, RAX);
 }
 
-/* -- the C side of the thunks
- * ------------------------------------------------------------------------- */
+/* -- the C side of the thunks -- */
 
 /* An operand that is to be aligned need not be: the misaligned SSE mode of processors that have it
  * (CPUID 80000001h ECX bit 7), AMD64 APM vol. 1 section 4.2.2. */
@@ -134,8 +133,7 @@ static bool segment(struct vcpu *v, uint32_t offset, uint32_t what, uint32_t eip
     return true;
 }
 
-/* -- emission
- * ----------------------------------------------------------------------------------------- */
+/* -- emission -- */
 
 static void emit_enter(struct bt *bt, struct emit *e) {
     bt->thunk_enter = begin(bt, e);

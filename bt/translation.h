@@ -90,8 +90,7 @@ void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix);
  * dies when the instructions that say so are written, also where it ends before them. */
 bool translation_flags_dead(struct translation *t, uint32_t eip);
 
-/* -- esp.c: ESP that lags behind
- * ------------------------------------------------------------------------- */
+/* -- esp.c: ESP that lags behind -- */
 
 /* Makes R12 guest ESP again. */
 void esp_settle(struct translation *t);
@@ -100,8 +99,7 @@ bool esp_may_lag(const struct translation *t, const struct insn *i);
 /* ADD or SUB of ESP whose flags no one sees: true, nothing is left to do. */
 bool esp_fold(struct translation *t, const struct insn *i);
 
-/* -- operand.c: memory operands in both forms
- * ------------------------------------------------------ */
+/* -- operand.c: memory operands in both forms -- */
 
 /* The effective address of i's memory operand. */
 struct ea ea_of(const struct translation *t, const struct insn *i);
@@ -130,8 +128,7 @@ void use_store_scratch(struct translation *t, const struct insn *i, const struct
 void load_value(struct translation *t, const struct insn *i, const struct ea *a, unsigned seg,
                 unsigned size, int dst);
 
-/* -- exits.c: leaving the block
- * ---------------------------------------------------------------------- */
+/* -- exits.c: leaving the block -- */
 
 /* Branch to guest EIP target: `branch` is the displacement of a jump already emitted. */
 void exit_direct(struct translation *t, uint32_t target, uint8_t *branch);

@@ -14,9 +14,7 @@
 #define LAST_PCI_SLOT 7u
 #define PCI_HOLE_END  0xfebfffffu
 
-/* -- DSDT
- * -------------------------------------------------------------------------------------------------
- */
+/* -- DSDT -- */
 
 static void put_isa_device(struct aml *a, const char *name, const char *id, unsigned uid,
                            const uint16_t *ports, uint8_t port_bytes, unsigned irq) {
@@ -105,9 +103,7 @@ static void put_definitions(struct aml *a, const struct acpi_config *config) {
     aml_end(a, s5);
 }
 
-/* -- tables
- * -------------------------------------------------------------------------------------------------
- */
+/* -- tables -- */
 
 static void put16(uint8_t *p, uint16_t value) {
     p[0] = (uint8_t)value;

@@ -115,8 +115,7 @@ void aml_eisa_id(struct aml *a, const char *id) {
     aml_byte(a, (uint8_t)(hex_digit(id[5]) << 4 | hex_digit(id[6])));
 }
 
-/* -- resources
- * -------------------------------------------------------------------------------------------- */
+/* -- resources -- */
 
 #define BUFFER_SIZE_AT 2u /* after PkgLength: WordPrefix and the buffer's size */
 

@@ -23,8 +23,7 @@
 #define OUT_LINES  0xc0u /* clock and data of the keyboard */
 #define INPUT_PORT 0x80u /* keyboard not locked */
 
-/* -- output buffer
- * -------------------------------------------------------------------------------------- */
+/* -- output buffer -- */
 
 static void update_irqs(struct i8042 *k) {
     bool full = k->status & ST_OBF, aux = k->status & ST_AUX;
@@ -64,8 +63,7 @@ static uint8_t read_data(struct i8042 *k) {
     return value;
 }
 
-/* -- commands
- * --------------------------------------------------------------------------------------------- */
+/* -- commands -- */
 
 static uint8_t output_port(const struct i8042 *k) {
     return (uint8_t)(OUT_LINES | OUT_RUN | (k->a20->open ? OUT_A20 : 0) |
@@ -182,9 +180,7 @@ static void write_data(struct i8042 *k, uint8_t value) {
     }
 }
 
-/* -- ports
- * --------------------------------------------------------------------------------------------------
- */
+/* -- ports -- */
 
 static uint32_t data_read(void *dev, uint16_t offset, unsigned size) {
     (void)offset;

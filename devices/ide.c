@@ -16,8 +16,7 @@
 
 enum { DATA, ERROR, COUNT, LBA_LOW, LBA_MID, LBA_HIGH, DEVICE, STATUS, TASK_FILE };
 
-/* -- interrupts ---------------------------------------------------------------------------------
- */
+/* -- interrupts -- */
 
 static void update_irq(struct ide_channel *c) {
     irq_set(&c->irq, c->irq_pending && !(c->control & CONTROL_NIEN));
@@ -34,8 +33,7 @@ static void acknowledge(struct ide_channel *c) {
     update_irq(c);
 }
 
-/* -- task file ----------------------------------------------------------------------------------
- */
+/* -- task file -- */
 
 static bool any_disk(const struct ide_channel *c) {
     return c->disk[0].present || c->disk[1].present;
@@ -148,8 +146,7 @@ static void task_write(void *dev, uint16_t offset, unsigned size, uint32_t value
         register_write(c, offset + i, (uint8_t)(value >> 8 * i));
 }
 
-/* -- control --------------------------------------------------------------------------------------
- */
+/* -- control -- */
 
 static void reset_channel(struct ide_channel *c) {
     c->phase = IDE_IDLE;
@@ -180,8 +177,7 @@ static void control_write(void *dev, uint16_t offset, unsigned size, uint32_t va
 static const struct pio_ops task_ops = {task_read, task_write, 1 | 2 | 4};
 static const struct pio_ops control_ops = {control_read, control_write, 1};
 
-/* -- board ----------------------------------------------------------------------------------------
- */
+/* -- board -- */
 
 static void written(void *dev, unsigned offset, unsigned size) {
     (void)offset;

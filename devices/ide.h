@@ -80,7 +80,7 @@ bool ide_create(struct ide *d, struct vm *vm, struct pci_bus *bus, struct irq_li
                 struct irq_line irq15);
 void ide_reset(struct ide *d);
 
-/* -- for the parts ide_*.c --------------------------------------------------------------------- */
+/* -- for the parts ide_*.c -- */
 
 #define IDE_BSY  0x80u
 #define IDE_DRDY 0x40u

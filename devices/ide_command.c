@@ -13,8 +13,7 @@ static struct ide_disk *disk_of(struct ide_channel *c) {
     return &c->disk[c->active];
 }
 
-/* -- ends -----------------------------------------------------------------------------------------
- */
+/* -- ends -- */
 
 void ide_finish(struct ide_channel *c) {
     c->phase = IDE_IDLE;
@@ -36,9 +35,7 @@ void ide_signature(struct ide_channel *c) {
     c->status = STATUS_GOOD;
 }
 
-/* -- where on the disk
- * ------------------------------------------------------------------------------
- */
+/* -- where on the disk -- */
 
 /* The task file's address and count. False: not on the disk. */
 static bool address(struct ide_channel *c, bool wide) {
@@ -66,9 +63,7 @@ static bool address(struct ide_channel *c, bool wide) {
     return lba <= d->sectors && count <= d->sectors - lba;
 }
 
-/* -- data by PIO
- * --------------------------------------------------------------------------------------
- */
+/* -- data by PIO -- */
 
 /* Offers the next block. */
 static void begin_block(struct ide_channel *c) {
@@ -129,8 +124,7 @@ static void transfer(struct ide_channel *c, enum ide_phase phase, bool wide, uin
         ide_interrupt(c);
 }
 
-/* -- commands
- * ---------------------------------------------------------------------------------------- */
+/* -- commands -- */
 
 static void read_sectors(struct ide_channel *c, uint8_t opcode) {
     transfer(c, IDE_IN, opcode == 0x24, 1);

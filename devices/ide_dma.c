@@ -107,8 +107,7 @@ void ide_dma_run(struct ide_channel *c) {
         ide_fail(c, in ? IDE_UNC : IDE_ABRT);
 }
 
-/* -- registers
- * -------------------------------------------------------------------------------------- */
+/* -- registers -- */
 
 static uint8_t read_byte(const struct ide_channel *c, unsigned at) {
     if (at >= BM_TABLE)

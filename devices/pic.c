@@ -14,8 +14,7 @@
 #define NONE      8u
 #define NO_SOURCE 16u
 
-/* -- requests and priority
- * -------------------------------------------------------------------------- */
+/* -- requests and priority -- */
 
 /* Position of an input in the current priority order: 0 is the highest. */
 static unsigned rank(const struct pic_chip *c, unsigned input) {
@@ -85,8 +84,7 @@ static void observe(struct pic *p, unsigned which) {
             p->watch[i].observe(p->watch[i].dev);
 }
 
-/* -- acknowledge and end of interrupt
- * -------------------------------------------------------------- */
+/* -- acknowledge and end of interrupt -- */
 
 static void chip_acknowledge(struct pic_chip *c, unsigned input) {
     uint8_t bit = (uint8_t)(1u << input);
@@ -156,8 +154,7 @@ static void write_ocw2(struct pic_chip *c, uint8_t value) {
         c->lowest = (uint8_t)input;
 }
 
-/* -- registers
- * ----------------------------------------------------------------------------------------- */
+/* -- registers -- */
 
 static void write_icw1(struct pic_chip *c, uint8_t value) {
     c->imr = 0;
@@ -298,9 +295,7 @@ static const struct pio_ops master_ops = {master_read, master_write, 1};
 static const struct pio_ops slave_ops = {slave_read, slave_write, 1};
 static const struct pio_ops elcr_ops = {elcr_read, elcr_write, 1};
 
-/* -- board
- * ------------------------------------------------------------------------------------------------
- */
+/* -- board -- */
 
 bool pic_create(struct pic *p, struct bus *bus, struct irq_line out) {
     *p = (struct pic){.out = out};

@@ -24,8 +24,7 @@
 #define CNT_SLP_EN  0x2000u
 #define SLP_TYP_S5  0u /* what the \_S5 object of the tables says */
 
-/* -- timer and SCI
- * ---------------------------------------------------------------------------------------- */
+/* -- timer and SCI -- */
 
 static uint64_t timer_ticks(uint64_t now) {
     return clock_to_ticks(now, PM_TIMER_HZ);
@@ -53,8 +52,7 @@ static void on_timer(void *dev, uint64_t now) {
     update(dev);
 }
 
-/* -- registers
- * -------------------------------------------------------------------------------------------- */
+/* -- registers -- */
 
 /* The registers that exist, as the doubleword at offset & ~3. */
 static uint32_t read_dword(const struct piix4_pm *p, unsigned offset, uint64_t now) {
@@ -134,9 +132,7 @@ static void apm_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
 static const struct pio_ops pm_ops = {pm_read, pm_write, 1 | 2 | 4};
 static const struct pio_ops apm_ops = {apm_read, apm_write, 1};
 
-/* -- PCI
- * ----------------------------------------------------------------------------------------------------
- */
+/* -- PCI -- */
 
 /* Follows PMBA and its enable bit. Where another device already answers the block goes nowhere. */
 static void apply_base(struct piix4_pm *p) {

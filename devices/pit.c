@@ -14,8 +14,7 @@ static int64_t ticks_now(const struct pit *p) {
     return (int64_t)clock_to_ticks(clock_now(p->clock), PIT_HZ);
 }
 
-/* -- IRQ 0
- * ------------------------------------------------------------------------------------------- */
+/* -- IRQ 0 -- */
 
 static uint64_t period_ns(const struct pit *p) {
     return clock_from_ticks(p->counter[0].count, PIT_HZ);
@@ -79,8 +78,7 @@ static void on_pic_changed(void *dev) {
     schedule(dev);
 }
 
-/* -- registers
- * ----------------------------------------------------------------------------------------- */
+/* -- registers -- */
 
 static void read_back(struct pit *p, uint8_t command, int64_t now) {
     for (unsigned i = 0; i < 3; i++) {
@@ -145,9 +143,7 @@ static void write_port(void *dev, uint16_t offset, unsigned size, uint32_t value
 
 static const struct pio_ops pit_ops = {read_port, write_port, 1};
 
-/* -- board
- * ------------------------------------------------------------------------------------------------
- */
+/* -- board -- */
 
 bool pit_create(struct pit *p, struct bus *bus, struct vclock *clock, struct pic *pic) {
     *p = (struct pit){.clock = clock, .pic = pic, .irq = pic_input(pic, 0)};

@@ -96,8 +96,7 @@ static uint16_t value_at(const struct pit_counter *c, int64_t now) {
     return c->bcd ? to_bcd((uint32_t)value) : (uint16_t)value;
 }
 
-/* -- programming
- * --------------------------------------------------------------------------------------- */
+/* -- programming -- */
 
 void counter_reset(struct pit_counter *c, bool gate) {
     *c = (struct pit_counter){.access = 3, .gate = gate, .next_at = -1, .stopped = -1};
@@ -225,9 +224,7 @@ void counter_set_gate(struct pit_counter *c, bool level, int64_t now) {
     }
 }
 
-/* -- edges
- * ------------------------------------------------------------------------------------------------
- */
+/* -- edges -- */
 
 uint64_t counter_take_edges(struct pit_counter *c, int64_t now) {
     advance(c, now);

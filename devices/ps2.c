@@ -22,8 +22,7 @@ bool ps2_take(struct ps2_queue *q, uint8_t *value) {
     return true;
 }
 
-/* -- keyboard
- * --------------------------------------------------------------------------------------------- */
+/* -- keyboard -- */
 
 static void keyboard_defaults(struct ps2_keyboard *k) {
     k->waiting = 0;
@@ -104,9 +103,7 @@ void ps2_keyboard_write(struct ps2_keyboard *k, uint8_t value) {
     }
 }
 
-/* -- mouse
- * --------------------------------------------------------------------------------------------------
- */
+/* -- mouse -- */
 
 static void mouse_defaults(struct ps2_mouse *m) {
     m->waiting = 0;

@@ -24,9 +24,7 @@
 #define FIRST_UPDATE  500000000u /* after the divider leaves reset */
 #define IRQ           8u
 
-/* -- time
- * -------------------------------------------------------------------------------------------------
- */
+/* -- time -- */
 
 static bool divider_runs(const struct rtc *r) {
     return (r->cmos[RTC_A] & A_DV_HALT) != A_DV_HALT;
@@ -82,8 +80,7 @@ static void advance_periods(struct rtc *r, uint64_t now) {
         r->cmos[RTC_C] |= C_PF;
 }
 
-/* -- interrupts
- * --------------------------------------------------------------------------------------- */
+/* -- interrupts -- */
 
 static bool requests(const struct rtc *r) {
     return r->cmos[RTC_B] & r->cmos[RTC_C] & (C_PF | C_AF | C_UF);
@@ -138,8 +135,7 @@ static void on_pic_changed(void *dev) {
     on_timer(r, clock_now(r->clock));
 }
 
-/* -- registers
- * -------------------------------------------------------------------------------------------- */
+/* -- registers -- */
 
 static void write_a(struct rtc *r, uint8_t value, uint64_t now) {
     bool ran = divider_runs(r);
@@ -218,9 +214,7 @@ static void rtc_write(void *dev, uint16_t offset, unsigned size, uint32_t value)
 
 static const struct pio_ops rtc_ops = {rtc_read, rtc_write, 1};
 
-/* -- board
- * ------------------------------------------------------------------------------------------------
- */
+/* -- board -- */
 
 static void put16(uint8_t *cmos, unsigned at, uint64_t value) {
     cmos[at] = (uint8_t)value;

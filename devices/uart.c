@@ -53,8 +53,7 @@ static unsigned trigger_level(const struct uart *u) {
     return fifo_on(u) ? levels[u->fcr >> 6] : 1;
 }
 
-/* -- interrupts
- * ---------------------------------------------------------------------------------------- */
+/* -- interrupts -- */
 
 /* The interrupt identification of highest priority (data sheet table "Interrupt Control
  * Functions"). */
@@ -74,9 +73,7 @@ static void update(struct uart *u) {
     irq_set(&u->irq, (u->mcr & MCR_OUT2) && identify(u) != IIR_NONE);
 }
 
-/* -- data
- * -------------------------------------------------------------------------------------------------
- */
+/* -- data -- */
 
 static void receive(struct uart *u, uint8_t byte) {
     if (u->rx_count == capacity(u)) {
@@ -149,8 +146,7 @@ static uint8_t read_rbr(struct uart *u) {
     return byte;
 }
 
-/* -- modem lines
- * ---------------------------------------------------------------------------------------- */
+/* -- modem lines -- */
 
 /* Whoever is at the other end is always ready; in loopback the lines are our own outputs. */
 static void set_modem_lines(struct uart *u) {
@@ -164,8 +160,7 @@ static void set_modem_lines(struct uart *u) {
     u->msr = (uint8_t)(lines | (u->msr & ~MSR_LINES) | delta);
 }
 
-/* -- registers
- * -------------------------------------------------------------------------------------------- */
+/* -- registers -- */
 
 static void write_fcr(struct uart *u, uint8_t value) {
     bool toggled = (value ^ u->fcr) & FCR_ENABLE;
@@ -274,9 +269,7 @@ static void uart_write(void *dev, uint16_t offset, unsigned size, uint32_t value
 
 static const struct pio_ops uart_ops = {uart_read, uart_write, 1};
 
-/* -- board
- * ------------------------------------------------------------------------------------------------
- */
+/* -- board -- */
 
 bool uart_create(struct uart *u, struct bus *bus, struct vclock *clock, uint16_t base,
                  struct irq_line irq, unsigned channel) {

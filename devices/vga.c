@@ -32,8 +32,7 @@
 #define STATUS_BLANK   0x01u
 #define STATUS_RETRACE 0x08u
 
-/* -- registers ------------------------------------------------------------------------------------
- */
+/* -- registers -- */
 
 static void write_attribute(struct vga *g, uint8_t value) {
     if (g->attr_data)
@@ -185,8 +184,7 @@ static void port_write(void *dev, uint16_t offset, unsigned size, uint32_t value
 
 static const struct pio_ops port_ops = {port_read, port_write, 1};
 
-/* -- the text screen ------------------------------------------------------------------------------
- */
+/* -- the text screen -- */
 
 bool vga_text_size(const struct vga *g, struct vga_text *t) {
     const uint8_t *cr = g->crtc;
@@ -217,8 +215,7 @@ void vga_text_row(const struct vga *g, const struct vga_text *t, unsigned row, u
         out[i] = g->memory[(start + row * pitch + i) * 2 % VGA_PLANE_BYTES][0];
 }
 
-/* -- board ----------------------------------------------------------------------------------------
- */
+/* -- board -- */
 
 bool vga_create(struct vga *g, struct bus *bus, struct vclock *clock) {
     g->clock = clock;

@@ -22,7 +22,7 @@ int memcmp(const void *a, const void *b, size_t n);
 
 struct vcpu;
 
-/* -- memory --------------------------------------------------------------------------------- */
+/* -- memory -- */
 
 /* Zeroed, page-aligned memory that is touched lazily and lives until exit. NULL: none left. */
 void *host_alloc(size_t bytes);
@@ -45,7 +45,7 @@ void *host_poison_create(size_t bytes);
  * behind its last byte, 64-byte aligned), or NULL. */
 void *host_stack_create(size_t bytes);
 
-/* -- windows: 4 GiB of address space through which a guest view is accessed directly ---------- */
+/* -- windows: 4 GiB of address space through which a guest view is accessed directly -- */
 
 struct host_window;
 
@@ -65,7 +65,7 @@ bool host_window_nx(void);
 /* How many separate mappings all windows together may use. */
 unsigned host_window_budget(void);
 
-/* -- processor ------------------------------------------------------------------------------ */
+/* -- processor -- */
 
 /* The registers of interrupted translated code, as a fault handler may read and change them. */
 struct host_regs {
@@ -84,7 +84,7 @@ bool host_clobbers_fpu(void);
 /* RFLAGS bits that are fixed while translated code runs here (IF, bit 1, ...). */
 uint32_t host_fixed_rflags(void);
 
-/* -- direct execution of guest user code, on hosts that can ------------------------------------ */
+/* -- direct execution of guest user code, on hosts that can -- */
 
 /* What CPL 3 runs with, before and after; the general registers are those of struct vcpu. */
 struct host_user {
@@ -112,7 +112,7 @@ bool host_user_can(void);
  * not return: bt_user_end then says where the host goes on. The stack is given up. */
 _Noreturn void host_user_run(struct vcpu *v, struct host_user *u);
 
-/* -- time ----------------------------------------------------------------------------------- */
+/* -- time -- */
 
 /* Monotonic nanoseconds. */
 uint64_t host_clock_ns(void);
@@ -127,15 +127,14 @@ void host_wait(uint64_t deadline_ns);
 /* Moves pending host input to the devices' queues (see host_chr_*). Called at every kick. */
 void host_poll(void);
 
-/* -- character channels (serial ports, debug console), numbered by the host's options --------- */
+/* -- character channels (serial ports, debug console), numbered by the host's options -- */
 
 /* Writes bytes; false when the channel is full now (retry after host_wait/host_poll). */
 bool host_chr_write(unsigned channel, const uint8_t *data, size_t n);
 /* Reads up to n bytes that have come in; returns how many. Never waits. */
 size_t host_chr_read(unsigned channel, uint8_t *data, size_t n);
 
-/* -- disks, numbered by the host's options ------------------------------------------------------
- */
+/* -- disks, numbered by the host's options -- */
 
 /* Size of a disk in sectors of 512 bytes; 0: there is no such disk. */
 uint64_t host_blk_sectors(unsigned disk);
@@ -146,7 +145,7 @@ bool host_blk_write(unsigned disk, uint64_t first, const void *buf, uint32_t sec
 /* Makes what was written survive a crash of the host. False: it may not. */
 bool host_blk_flush(unsigned disk);
 
-/* -- words to the user ------------------------------------------------------------------------ */
+/* -- words to the user -- */
 
 enum host_log {
     LOG_IN_ASM = 1u << 0,

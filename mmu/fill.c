@@ -81,7 +81,7 @@ static uint32_t current(const struct fill *f, uint32_t page) {
     return shadow_entry(&f->m->shadow, f->w, page);
 }
 
-/* -- what to map ------------------------------------------------------------------------------ */
+/* -- what to map -- */
 
 /* The group around the page; and where a run goes on beyond the group, all of that run. */
 static void want_small(struct fill *f, const uint8_t *table, uint32_t table_page, uint32_t pages) {
@@ -115,7 +115,7 @@ static void want_run(struct fill *f, gpa_t gpa, uint32_t bits, bool writable) {
         *want(f, p) = frame_entry(f->m, gpa, bits, writable);
 }
 
-/* -- mapping it -------------------------------------------------------------------------------- */
+/* -- mapping it -- */
 
 /* Pages that came from another directory entry than the one that holds now must go first. */
 static bool adopt_region(struct fill *f) {
@@ -242,8 +242,7 @@ static enum mmu_fault fill(struct vcpu *v, struct window *w, gla_t gla, const st
     return MMU_FAULT_CHECKED;
 }
 
-/* -- entry points -------------------------------------------------------------------------------
- */
+/* -- entry points -- */
 
 /* May the window show this page at all? */
 static bool fits(struct vcpu *v, const struct window *w, const struct gwalk *walk) {

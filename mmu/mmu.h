@@ -27,7 +27,7 @@ struct memmap;
 /* Allocates the MMU's state for a VM (windows, reverse map). NULL: out of host memory. */
 struct mmu *mmu_create(struct vm *vm);
 
-/* -- C accesses: SDM vol. 3A section 4.6. False: #PF is pending, nothing was written. ---------- */
+/* -- C accesses: SDM vol. 3A section 4.6. False: #PF is pending, nothing was written. -- */
 
 /* Reads/writes n bytes (n <= BOUNCE_BYTES) at linear address gla, crossing pages where it must and
  * wrapping at 4 GiB. Writes reach devices for MMIO and invalidate translated code. */
@@ -51,7 +51,7 @@ bool mmu_write32(struct vcpu *v, gla_t gla, uint32_t value, bool user);
  * write to a page with translated code): use mmu_read/mmu_write. NULL with v->exc.pending: #PF. */
 uint8_t *mmu_page_ptr(struct vcpu *v, gla_t gla, unsigned access);
 
-/* -- checked operands (slow path of translated code) ------------------------------------------- */
+/* -- checked operands (slow path of translated code) -- */
 
 /* A pointer through which an instruction may access [gla, gla+size) once: guest RAM itself or
  * v->bounce. Fills the software TLB where it can. NULL: #PF pending. access includes MMU_R for a
@@ -61,7 +61,7 @@ void *mmu_prepare(struct vcpu *v, gla_t gla, uint32_t size, unsigned access);
  * overwritten, leave translated code before the next instruction. */
 bool mmu_commit(struct vcpu *v);
 
-/* -- code fetch -------------------------------------------------------------------------------- */
+/* -- code fetch -- */
 
 /* Where the code at gla is. Sets A. global: the translation is valid for every CR3. False: #PF (or
  * #GP for a fetch from nowhere) pending. *hva is NULL when the page is not RAM/ROM. */
@@ -69,8 +69,7 @@ bool mmu_fetch(struct vcpu *v, gla_t gla, gpa_t *gpa, const uint8_t **hva, bool 
 /* The same without side effects or faults: -1 when not mapped for execution at this CPL. */
 int64_t mmu_fetch_probe(struct vcpu *v, gla_t gla);
 
-/* -- direct operands (windows) ------------------------------------------------------------------
- */
+/* -- direct operands (windows) -- */
 
 enum mmu_fault {
     MMU_FAULT_RETRY,   /* the window has been filled: run the host instruction again */
@@ -90,8 +89,7 @@ bool mmu_view_tick(struct vcpu *v);
 /* Fills the windows' entry for an address the guest's #PF handler has just mapped. */
 void mmu_prefill(struct vcpu *v, gla_t gla);
 
-/* -- events: what the guest did that the caches must follow --------------------------------------
- */
+/* -- events: what the guest did that the caches must follow -- */
 
 /* MOV CR3 / task switch, after v->cr3 (and v->pdpte with PAE) changed: flushes non-global entries,
  * selects and revalidates the address space's windows. */

@@ -42,7 +42,7 @@ bool mmu_view_direct(struct vcpu *v, bool user) {
     return v->window_base[user] != 0;
 }
 
-/* -- budget ----------------------------------------------------------------------------------- */
+/* -- budget -- */
 
 /* An upper bound of the host mappings in use: a window with b breaks has at most b + 1. */
 static unsigned mappings(struct mmu *m) {
@@ -87,7 +87,7 @@ bool window_make_room(struct mmu *m, struct window *w, uint32_t page, unsigned m
     }
 }
 
-/* -- pages not worth mapping ------------------------------------------------------------------ */
+/* -- pages not worth mapping -- */
 
 #define CHURN_DROPS 8u
 
@@ -105,7 +105,7 @@ bool window_churns(const struct mmu *m, const struct window *w, uint32_t page) {
     return !w->user && c->page == page && c->drops >= CHURN_DROPS;
 }
 
-/* -- changes ---------------------------------------------------------------------------------- */
+/* -- changes -- */
 
 static void set_entries(struct mmu *m, struct window *w, uint32_t page, uint32_t n,
                         uint32_t entry) {

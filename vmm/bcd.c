@@ -47,8 +47,7 @@ static bool low_digit_bad(const struct vcpu *v) {
     return (v->gpr[EAX] & 0xfu) > 9 || (v->flags & EFL_AF);
 }
 
-/* -- unpacked digits -----------------------------------------------------------------------------
- */
+/* -- unpacked digits -- */
 
 /* 6 to AL and 1 to AH, as one number. */
 static enum callout_result adjust_unpacked(struct vcpu *v, bool subtract) {
@@ -90,8 +89,7 @@ enum callout_result callout_aad(struct vcpu *v, uint64_t arg) {
     return CALLOUT_NEXT;
 }
 
-/* -- packed digits -------------------------------------------------------------------------------
- */
+/* -- packed digits -- */
 
 static enum callout_result adjust_packed(struct vcpu *v, bool subtract) {
     uint32_t al = v->gpr[EAX] & 0xffu;

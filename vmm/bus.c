@@ -41,8 +41,7 @@ bool bus_create(struct vm *vm) {
     return true;
 }
 
-/* -- ports ---------------------------------------------------------------------------------------
- */
+/* -- ports -- */
 
 bool bus_map_pio(struct bus *b, uint16_t base, unsigned count, const struct pio_ops *ops,
                  void *dev) {
@@ -104,8 +103,7 @@ void bus_pio_write(struct vm *vm, uint16_t port, unsigned size, uint32_t value) 
     bus_pio_write(vm, (uint16_t)(port + half), half, value >> half * 8);
 }
 
-/* -- physical addresses
- * ---------------------------------------------------------------------------- */
+/* -- physical addresses -- */
 
 bool bus_map_mmio(struct bus *b, gpa_t base, uint64_t bytes, const struct mmio_ops *ops,
                   void *dev) {

@@ -23,7 +23,7 @@
     (CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 #define CR4_PAGING (CR4_PSE | CR4_PAE | CR4_PGE)
 
-/* -- registers ---------------------------------------------------------------------------------*/
+/* -- registers -- */
 
 static bool pae_paging(uint32_t cr0, uint32_t cr4) {
     return (cr0 & CR0_PG) && (cr4 & CR4_PAE);
@@ -67,7 +67,7 @@ bool cpu_write_cr4(struct vcpu *v, uint32_t value) {
     return true;
 }
 
-/* -- instructions ------------------------------------------------------------------------------*/
+/* -- instructions -- */
 
 static enum callout_result write_cr0(struct vcpu *v, uint32_t value) {
     uint32_t old = v->cr0;

@@ -10,8 +10,7 @@
 
 #include "vmm/vcpu.h"
 
-/* -- memory through a segment (vmm/segment.c): limit, type and page checks of an explicit access --
- */
+/* -- memory through a segment (vmm/segment.c): limit, type and page checks of an explicit access -- */
 bool cpu_read(struct vcpu *v, unsigned sreg, gva_t off, void *buf, uint32_t n);
 bool cpu_write(struct vcpu *v, unsigned sreg, gva_t off, const void *buf, uint32_t n);
 /* The segment part alone: checks [off, off+n) and gives the linear address. #SS(0) or #GP(0);
@@ -25,13 +24,11 @@ bool cpu_linear_parts(struct vcpu *v, unsigned sreg, gva_t off, uint32_t n, unsi
 /* Misaligned accesses raise #AC now (SDM vol. 3A section 6.15, interrupt 17). */
 bool cpu_checks_alignment(const struct vcpu *v);
 
-/* -- stack (vmm/stack.c): honours SS.B; ESP changes only when all is done -----------------------
- */
+/* -- stack (vmm/stack.c): honours SS.B; ESP changes only when all is done -- */
 bool cpu_push(struct vcpu *v, uint32_t value, unsigned size);
 bool cpu_pop(struct vcpu *v, uint32_t *value, unsigned size);
 
-/* -- segments (vmm/segment.c): SDM vol. 3A sections 3.4.5, 5.4-5.8 -------------------------------
- */
+/* -- segments (vmm/segment.c): SDM vol. 3A sections 3.4.5, 5.4-5.8 -- */
 /* A descriptor as read from the GDT or LDT. */
 struct desc {
     uint32_t lo, hi;
@@ -42,8 +39,7 @@ void cpu_desc_unpack(uint16_t sel, const struct desc *d, struct seg *out);
 /* MOV/POP/LxS of ES, SS, DS, FS, GS with the manual's checks. */
 bool cpu_load_seg(struct vcpu *v, unsigned sreg, uint16_t sel);
 
-/* -- events (vmm/interrupt.c): SDM vol. 3A chapter 6 ----------------------------------------------
- */
+/* -- events (vmm/interrupt.c): SDM vol. 3A chapter 6 -- */
 enum event_kind { EVENT_EXCEPTION, EVENT_SOFTWARE /* INT n, INT3, INTO */, EVENT_EXTERNAL };
 /* Delivers through the IDT: v->eip must be the EIP to push. False: a fault came up during delivery
  * and is pending. */
@@ -53,8 +49,7 @@ bool cpu_deliver(struct vcpu *v, unsigned vector, enum event_kind kind, bool has
  * False: triple fault, the VM must reset. */
 bool cpu_deliver_pending(struct vcpu *v);
 
-/* -- control state (vmm/control.c) ----------------------------------------------------------------
- */
+/* -- control state (vmm/control.c) -- */
 bool cpu_write_cr0(struct vcpu *v, uint32_t value);
 bool cpu_write_cr3(struct vcpu *v, uint32_t value);
 bool cpu_write_cr4(struct vcpu *v, uint32_t value);

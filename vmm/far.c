@@ -35,8 +35,7 @@ static bool fetch_operand(struct vcpu *v, uint64_t arg, struct far_ptr *p) {
     return true;
 }
 
-/* -- JMP and CALL
- * ---------------------------------------------------------------------------------- */
+/* -- JMP and CALL -- */
 
 /* Pushes CS and EIP of the next instruction; *esp is the result. */
 static bool push_return(struct vcpu *v, unsigned size, uint32_t *esp) {
@@ -145,8 +144,7 @@ enum callout_result callout_call_far(struct vcpu *v, uint64_t arg) {
     return CALLOUT_EXIT;
 }
 
-/* -- RET
- * ------------------------------------------------------------------------------------------- */
+/* -- RET -- */
 
 /* Reads two values of size bytes that stand `skip` bytes up the stack. */
 static bool peek_pair(struct vcpu *v, uint32_t skip, unsigned size, uint32_t *first,

@@ -62,8 +62,7 @@ enum callout_result callout_fxrstor(struct vcpu *v, uint64_t arg) {
     return CALLOUT_NEXT;
 }
 
-/* -- FNSTENV, FNSAVE ----------------------------------------------------------------------------
- */
+/* -- FNSTENV, FNSAVE -- */
 
 enum { ENV_BYTES = 28, ENV16_BYTES = 14, SAVE_BYTES = 108, SAVE16_BYTES = 94 };
 

@@ -68,8 +68,7 @@ static void enter(struct vcpu *v, const struct target *t) {
     vcpu_set_eflags(v, 0, clear);
 }
 
-/* -- protected mode -------------------------------------------------------------------------------
- */
+/* -- protected mode -- */
 
 static bool deliver_same_level(struct vcpu *v, const struct interrupt_event *e, struct target *t) {
     struct frame f = {.top = FRAME_MAX, .size = t->wide ? 4 : 2};
@@ -177,8 +176,7 @@ static bool deliver_protected(struct vcpu *v, const struct interrupt_event *e) {
     return t.cpl < v->cpl ? deliver_inner_level(v, e, &t) : deliver_same_level(v, e, &t);
 }
 
-/* -- real mode
- * ------------------------------------------------------------------------------------- */
+/* -- real mode -- */
 
 /* Pushes FLAGS, CS, IP and jumps through the vector table. */
 static bool deliver_real(struct vcpu *v, const struct interrupt_event *e) {
@@ -208,8 +206,7 @@ static bool deliver_real(struct vcpu *v, const struct interrupt_event *e) {
     return true;
 }
 
-/* -- entry points
- * ---------------------------------------------------------------------------------- */
+/* -- entry points -- */
 
 /* The exceptions that are faults and push RF set (SDM vol. 3B section 17.3.1.1). #DB and interrupts
  * push it as it is: set by the run loop between the iterations of a repeated instruction. */
@@ -277,8 +274,7 @@ bool interrupt_icebp(struct vcpu *v, uint32_t eip) {
     return deliver(v, &e);
 }
 
-/* -- faults during delivery (SDM vol. 3A section 6.15, interrupt 8)
- * --------------------------------- */
+/* -- faults during delivery (SDM vol. 3A section 6.15, interrupt 8) -- */
 
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
 

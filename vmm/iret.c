@@ -47,8 +47,7 @@ static bool peek_frame(struct vcpu *v, struct frame *f, unsigned size) {
     return true;
 }
 
-/* -- paragraph modes
- * ------------------------------------------------------------------------------- */
+/* -- paragraph modes -- */
 
 static bool return_paragraph(struct vcpu *v, const struct frame *f, unsigned size, uint32_t mask) {
     struct seg cs;
@@ -73,8 +72,7 @@ static bool iret_v86(struct vcpu *v, const struct frame *f, unsigned size) {
     return return_paragraph(v, f, size, (size == 4 ? FLAGS32 : FLAGS16) | EFL_IF);
 }
 
-/* -- protected mode
- * -------------------------------------------------------------------------------- */
+/* -- protected mode -- */
 
 static bool return_to_v86(struct vcpu *v, const struct frame *f) {
     static const uint8_t order[] = {SEG_SS, SEG_ES, SEG_DS, SEG_FS, SEG_GS};

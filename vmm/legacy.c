@@ -11,8 +11,7 @@
 #include "vmm/segment.h"
 #include "vmm/stack.h"
 
-/* -- PUSHA and POPA ------------------------------------------------------------------------------
- */
+/* -- PUSHA and POPA -- */
 
 /* Stores value as element `index` of a frame of words of `size` bytes. */
 static void frame_set(uint8_t *frame, unsigned index, uint32_t value, unsigned size) {
@@ -62,8 +61,7 @@ enum callout_result callout_popa(struct vcpu *v, uint64_t arg) {
     return CALLOUT_NEXT;
 }
 
-/* -- ENTER ---------------------------------------------------------------------------------------
- */
+/* -- ENTER -- */
 
 /* Checks the words that ENTER pushes, and the top of the stack it ends at (SDM: #SS, #PF). */
 static bool enter_probe(struct vcpu *v, unsigned words, unsigned size, uint32_t bytes) {
@@ -114,8 +112,7 @@ enum callout_result callout_enter(struct vcpu *v, uint64_t arg) {
     return callout_wrote(v);
 }
 
-/* -- faults --------------------------------------------------------------------------------------
- */
+/* -- faults -- */
 
 enum callout_result callout_undefined(struct vcpu *v, uint64_t arg) {
     (void)arg;

@@ -62,8 +62,7 @@ const char *load_status_text(enum load_status s);
 /* Puts the kernel and its modules into RAM and sets the vCPU, just reset, to its entry point. */
 enum load_status load_kernel(struct vm *vm, const struct load_request *r);
 
-/* -- for the two protocols ------------------------------------------------------------------------
- */
+/* -- for the two protocols -- */
 
 /* The PC's memory map, as BIOS function E820 would give it. */
 enum { E820_RAM = 1, E820_RESERVED = 2, E820_MAX = 8 };

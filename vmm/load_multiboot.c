@@ -99,8 +99,7 @@ struct plan {
     uint32_t entry;
 };
 
-/* -- where things go ------------------------------------------------------------------------------
- */
+/* -- where things go -- */
 
 /* Takes a segment into the plan if the file has its bytes and the machine the memory. */
 static enum load_status add_segment(const struct vm *vm, const struct load_blob *file,
@@ -197,8 +196,7 @@ static enum load_status plan_elf(const struct vm *vm, const struct load_blob *fi
     return LOAD_OK;
 }
 
-/* -- the information structure --------------------------------------------------------------------
- */
+/* -- the information structure -- */
 
 /* Host-side image of what stands at INFO_AT. */
 struct info {
@@ -293,8 +291,7 @@ static enum load_status write_info(struct vm *vm, const struct load_request *r,
     return LOAD_OK;
 }
 
-/* -- the whole ------------------------------------------------------------------------------------
- */
+/* -- the whole -- */
 
 /* Offset of the header, or UINT32_MAX: 4-byte aligned, in the first 8 KiB, sums to zero. */
 static uint32_t find_header(const struct load_blob *file) {

@@ -31,8 +31,7 @@ static bool write_zero(struct vcpu *v, uint64_t value) {
     return value == 0;
 }
 
-/* -- time stamp (SDM vol. 3B section 17.17.3: a write to either moves both)
- * ----------------------*/
+/* -- time stamp (SDM vol. 3B section 17.17.3: a write to either moves both) -- */
 
 static bool write_tsc(struct vcpu *v, uint64_t value) {
     uint64_t delta = value - tsc_read(v);
@@ -52,8 +51,7 @@ static bool write_tsc_adjust(struct vcpu *v, uint64_t value) {
     return true;
 }
 
-/* -- SYSENTER (SDM vol. 3A section 5.8.7)
- * --------------------------------------------------------*/
+/* -- SYSENTER (SDM vol. 3A section 5.8.7) -- */
 
 static uint64_t read_sysenter_cs(const struct vcpu *v) {
     return v->sysenter_cs;
@@ -82,8 +80,7 @@ static bool write_sysenter_eip(struct vcpu *v, uint64_t value) {
     return true;
 }
 
-/* -- memory types: kept for the guest to read, the host decides (SDM vol. 3A section 11.12)
- * ------*/
+/* -- memory types: kept for the guest to read, the host decides (SDM vol. 3A section 11.12) -- */
 
 static uint64_t read_pat(const struct vcpu *v) {
     return v->pat;
@@ -100,7 +97,7 @@ static bool write_pat(struct vcpu *v, uint64_t value) {
     return true;
 }
 
-/* -- processor features ------------------------------------------------------------------------ */
+/* -- processor features -- */
 
 static uint64_t read_efer(const struct vcpu *v) {
     return v->efer;

@@ -12,8 +12,7 @@
 #include "vmm/string_priv.h"
 #include "vmm/vm.h"
 
-/* -- permission ----------------------------------------------------------------------------------
- */
+/* -- permission -- */
 
 #define TSS32_IO_BASE 102u /* offset of the bit map's offset */
 #define TSS32_SIZE    104u
@@ -49,8 +48,7 @@ static bool port_allowed(struct vcpu *v, uint16_t port, unsigned size) {
     return bitmap_allows(v, port, size);
 }
 
-/* -- IN and OUT ----------------------------------------------------------------------------------
- */
+/* -- IN and OUT -- */
 
 static uint16_t port_operand(const struct vcpu *v, uint64_t arg) {
     return (uint16_t)(CO_RM(arg) ? v->gpr[EDX] : CO_IMM(arg));
@@ -85,8 +83,7 @@ enum callout_result callout_out(struct vcpu *v, uint64_t arg) {
     return finish(v, port, size);
 }
 
-/* -- INS and OUTS --------------------------------------------------------------------------------
- */
+/* -- INS and OUTS -- */
 
 /* Moves one element between the port and the memory operand, which may have a host pointer. */
 typedef bool (*element_fn)(struct vcpu *v, uint16_t port, unsigned size, gla_t gla, uint8_t *ptr);

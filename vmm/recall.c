@@ -90,8 +90,7 @@ static inline bool plain(const struct vcpu *v) {
     return !(v->sysflags & EFL_VM) && !v->watching;
 }
 
-/* -- events ---------------------------------------------------------------------------------------
- */
+/* -- events -- */
 
 static inline uint8_t *put(uint8_t *at, uint32_t value) {
     memcpy(at, &value, sizeof value);
@@ -163,8 +162,7 @@ void recall_note_gate(struct vcpu *v, unsigned vector, unsigned from) {
     *gate_of(v, vector) = g;
 }
 
-/* -- IRET -----------------------------------------------------------------------------------------
- */
+/* -- IRET -- */
 
 /* Not for CPL 3 to keep, unless it is conforming code. */
 static inline bool privileged(const struct seg *s) {
@@ -221,8 +219,7 @@ void recall_note_iret(struct vcpu *v, unsigned from) {
     v->recall_return = r;
 }
 
-/* -- loads of segment registers -------------------------------------------------------------------
- */
+/* -- loads of segment registers -- */
 
 void recall_note_load(struct vcpu *v, unsigned sreg) {
     const struct seg *s = &v->seg[sreg];

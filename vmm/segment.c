@@ -13,8 +13,7 @@
 #include "vmm/debug_trap.h"
 #include "vmm/recall.h"
 
-/* -- explicit accesses ----------------------------------------------------------------------------
- */
+/* -- explicit accesses -- */
 
 bool segment_span_ok(const struct seg *s, gva_t off, uint32_t n) {
     uint32_t last = off + (n - 1);
@@ -105,8 +104,7 @@ bool cpu_write(struct vcpu *v, unsigned sreg, gva_t off, const void *buf, uint32
     return true;
 }
 
-/* -- descriptors ----------------------------------------------------------------------------------
- */
+/* -- descriptors -- */
 
 gla_t segment_desc_gla(const struct vcpu *v, uint16_t sel) {
     return (sel & 4u ? v->ldtr.base : v->gdtr.base) + (sel & 0xfff8u);
@@ -146,8 +144,7 @@ bool segment_set_accessed(struct vcpu *v, struct seg *s) {
     return mmu_write8(v, segment_desc_gla(v, s->sel) + 5, (uint8_t)s->attr, false);
 }
 
-/* -- paragraph modes ------------------------------------------------------------------------------
- */
+/* -- paragraph modes -- */
 
 void segment_v86(uint16_t sel, struct seg *out) {
     out->sel = sel;
@@ -172,8 +169,7 @@ void segment_paragraph(const struct vcpu *v, unsigned sreg, uint16_t sel, struct
     out->base = (uint32_t)sel << 4;
 }
 
-/* -- loads ----------------------------------------------------------------------------------------
- */
+/* -- loads -- */
 
 static bool fetch_ss(struct vcpu *v, uint16_t sel, struct seg *s) {
     if (sel_is_null(sel))
@@ -231,8 +227,7 @@ void segment_drop_privileged(struct vcpu *v, unsigned cpl) {
     }
 }
 
-/* -- checks shared by transfers -------------------------------------------------------------------
- */
+/* -- checks shared by transfers -- */
 
 bool segment_fetch_return_cs(struct vcpu *v, uint16_t sel, struct seg *cs) {
     unsigned rpl = sel_rpl(sel);

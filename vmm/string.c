@@ -13,8 +13,7 @@
 #include "vmm/callout_priv.h"
 #include "vmm/string_priv.h"
 
-/* -- driver --------------------------------------------------------------------------------------
- */
+/* -- driver -- */
 
 /* Does between 1 and max elements and advances ESI and EDI. Returns how many; 0: fault pending.
  * *stop: the repeat condition ended the instruction with the last of them. */
@@ -60,8 +59,7 @@ static bool write_element(struct vcpu *v, gla_t gla, uint32_t size, const uint32
     return mmu_write(v, gla, value, size, vcpu_user(v));
 }
 
-/* -- MOVS ----------------------------------------------------------------------------------------
- */
+/* -- MOVS -- */
 
 static void copy_elements(uint8_t *dst, const uint8_t *src, uint32_t n, uint32_t size,
                           ptrdiff_t step) {
@@ -124,8 +122,7 @@ enum callout_result callout_movs(struct vcpu *v, uint64_t arg) {
     return run(v, arg, movs_step);
 }
 
-/* -- STOS and LODS -------------------------------------------------------------------------------
- */
+/* -- STOS and LODS -- */
 
 static void fill(uint8_t *p, uint32_t value, uint32_t n, uint32_t size) {
     if (size == 1) {
@@ -190,8 +187,7 @@ enum callout_result callout_lods(struct vcpu *v, uint64_t arg) {
     return run(v, arg, lods_step);
 }
 
-/* -- CMPS and SCAS -------------------------------------------------------------------------------
- */
+/* -- CMPS and SCAS -- */
 
 /* Sets the arithmetic flags as CMP a, b of this size does. */
 static void compare(struct vcpu *v, uint32_t a, uint32_t b, uint32_t size) {

@@ -8,8 +8,7 @@
 #include "vmm/recall.h"
 #include "vmm/segment.h"
 
-/* -- GDTR and IDTR -------------------------------------------------------------------------------
- */
+/* -- GDTR and IDTR -- */
 
 struct pseudo_descriptor {
     uint16_t limit;
@@ -55,8 +54,7 @@ enum callout_result callout_sidt(struct vcpu *v, uint64_t arg) {
     return store_table(v, arg, &v->idtr);
 }
 
-/* -- LDTR and TR ---------------------------------------------------------------------------------
- */
+/* -- LDTR and TR -- */
 
 /* Reads a system descriptor from the GDT. False: #GP(sel) or #PF pending. */
 static bool fetch_system(struct vcpu *v, uint16_t sel, struct seg *s) {

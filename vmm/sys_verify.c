@@ -49,8 +49,7 @@ static bool visible(const struct vcpu *v, const struct candidate *c) {
     return v->cpl <= dpl && sel_rpl(c->sel) <= dpl;
 }
 
-/* -- LAR and LSL ---------------------------------------------------------------------------------
- */
+/* -- LAR and LSL -- */
 
 #define TYPE_BIT(t) (1u << (t))
 #define LSL_TYPES                                                                                  \
@@ -89,8 +88,7 @@ enum callout_result callout_lsl(struct vcpu *v, uint64_t arg) {
     return CALLOUT_NEXT;
 }
 
-/* -- VERR and VERW -------------------------------------------------------------------------------
- */
+/* -- VERR and VERW -- */
 
 enum callout_result callout_verr(struct vcpu *v, uint64_t arg) {
     struct candidate c;
@@ -111,8 +109,7 @@ enum callout_result callout_verw(struct vcpu *v, uint64_t arg) {
     return CALLOUT_NEXT;
 }
 
-/* -- ARPL ----------------------------------------------------------------------------------------
- */
+/* -- ARPL -- */
 
 enum callout_result callout_arpl(struct vcpu *v, uint64_t arg) {
     uint16_t sel;

@@ -76,8 +76,7 @@ static void unpack_context16(const struct vcpu *v, const uint8_t *tss, struct co
     c->trap = false;
 }
 
-/* -- step by step
- * ----------------------------------------------------------------------------------- */
+/* -- step by step -- */
 
 /* Selector to usable TSS descriptor. */
 static bool fetch_tss(struct vcpu *v, uint16_t sel, enum task_source source, unsigned ext,
@@ -146,8 +145,7 @@ static bool save_context(struct vcpu *v, uint32_t eip, uint32_t eflags) {
     return mmu_write(v, v->tr.base + TSS16_SAVED, bytes, TSS16_SAVED_BYTES, false);
 }
 
-/* -- the new task's segments: faults are its own
- * ------------------------------------------------------ */
+/* -- the new task's segments: faults are its own -- */
 
 /* Until a selector is checked the register holds it with an unusable hidden part. */
 static void load_selectors(struct vcpu *v, const struct context *c) {
@@ -249,8 +247,7 @@ static bool load_segments(struct vcpu *v, unsigned ext) {
     return true;
 }
 
-/* -- the switch
- * -------------------------------------------------------------------------------------- */
+/* -- the switch -- */
 
 /* Writes the old TSS, the link and the busy bits, then TR. The writes were probed; they fail only
  * in a guest whose TSS lies in its own page tables, before any register has changed. */

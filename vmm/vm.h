@@ -56,8 +56,7 @@ void vm_set_form(struct vm *vm, enum vm_form form);
 /* Ends bt_run soon. From VMM code on the vCPU's thread or a signal handler. */
 void vm_request_stop(struct vm *vm, enum vm_stop why);
 
-/* -- what the run loop (bt/run.c) asks of the board (vmm/board_pc.c) ------------------------------
- */
+/* -- what the run loop (bt/run.c) asks of the board (vmm/board_pc.c) -- */
 
 /* Runs due timers, hands the input host_poll() has fetched to the devices, updates vcpu.intr_line
  * and arms the next deadline. Only from the run loop. */
@@ -69,8 +68,7 @@ void board_ferr(struct vm *vm, bool asserted);
 /* Host time of the next timer event, UINT64_MAX if none. */
 uint64_t board_next_deadline(struct vm *vm);
 
-/* -- I/O as the CPU sees it (vmm/bus.c)
- * ------------------------------------------------------------ */
+/* -- I/O as the CPU sees it (vmm/bus.c) -- */
 
 /* IN/OUT: size 1, 2, 4; open bus reads ones. */
 uint32_t bus_pio_read(struct vm *vm, uint16_t port, unsigned size);

@@ -34,8 +34,7 @@ struct chr {
 
 extern struct chr chr_channels[CHR_CHANNELS];
 
-/* -- start and end (chr.c) ------------------------------------------------------------------------
- */
+/* -- start and end (chr.c) -- */
 
 /* Opens the channel. False: message says why not. */
 bool chr_open(unsigned channel, const char *option, const struct chr_option *c,
@@ -43,8 +42,7 @@ bool chr_open(unsigned channel, const char *option, const struct chr_option *c,
 /* Writes out what is left, waiting up to a second for a slow reader. */
 void chr_finish(void);
 
-/* -- while the guest runs (rt_chr.c) --------------------------------------------------------------
- */
+/* -- while the guest runs (rt_chr.c) -- */
 
 /* Reads pending input and writes collected output, as far as both go without waiting. True: there
  * was input. */

@@ -55,8 +55,7 @@ static void add_instruction(struct text *t, size_t column) {
     text_add(t, "%s%s%s", insn->mnemonic, insn->op_str[0] != '\0' ? " " : "", insn->op_str);
 }
 
-/* -- guest code ----------------------------------------------------------------------------------
- */
+/* -- guest code -- */
 
 /* Names for the numbers among the operands that are addresses of something known. */
 static void add_operand_names(struct text *t) {
@@ -118,8 +117,7 @@ void host_log_guest_code(struct vcpu *v, uint32_t gla, const uint8_t *bytes, siz
     fpu_guest_restore();
 }
 
-/* -- host code -----------------------------------------------------------------------------------
- */
+/* -- host code -- */
 
 /* Fields of struct vcpu that translated code uses, for operands such as [r15 + 20h]. */
 static const struct {

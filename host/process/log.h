@@ -19,14 +19,14 @@ bool log_open(const struct options *o, char message[OPTIONS_MESSAGE]);
 /* The guest that the trace is about. */
 void log_watch(const struct vm *vm);
 
-/* -- at any time, in signal handlers too (rt_log.c) ------------------------------------------- */
+/* -- at any time, in signal handlers too (rt_log.c) -- */
 
 /* Adds one line; the newline is added if it is missing. */
 void log_line(const char *line);
 /* Writes out collected lines. */
 void log_flush(void);
 
-/* -- between log.c, rt_log.c and disasm.c ----------------------------------------------------- */
+/* -- between log.c, rt_log.c and disasm.c -- */
 
 enum { LOG_LINE_BYTES = 512 };
 

@@ -104,8 +104,7 @@ void report_recent_blocks(const struct vcpu *v, report_sink sink) {
     }
 }
 
-/* -- the call chain ------------------------------------------------------------------------------
- */
+/* -- the call chain -- */
 
 static bool is_return_address(const struct vcpu *v, uint32_t word) {
     struct symbol_place place;
@@ -155,8 +154,7 @@ void report_backtrace(const struct vcpu *v, report_sink sink) {
     report_stack(v, report_frames(v, sink), sink);
 }
 
-/* -- the guest's own ends ------------------------------------------------------------------------
- */
+/* -- the guest's own ends -- */
 
 static bool same(const char *a, const char *b) {
     while (*a == *b && *a != '\0') {

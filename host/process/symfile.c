@@ -17,8 +17,7 @@ static const uint8_t *part(const struct load_blob *file, uint64_t at, uint64_t n
     return at <= file->size && n <= file->size - at ? file->data + at : NULL;
 }
 
-/* -- ELF ------------------------------------------------------------------------------------------
- */
+/* -- ELF -- */
 
 /* What of a section header is needed, whichever class the file is of. */
 struct section {
@@ -158,8 +157,7 @@ bool symfile_read_elf(const struct load_blob *file, struct symtab *t) {
     return true;
 }
 
-/* -- nm's text ------------------------------------------------------------------------------------
- */
+/* -- nm's text -- */
 
 /* One line, "c1000000 T _text"; a module's name may follow. */
 struct line {

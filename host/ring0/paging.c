@@ -124,8 +124,7 @@ bool paging_map_repeated(uint64_t address, uint64_t physical) {
     return true;
 }
 
-/* -- the first tables -----------------------------------------------------------------------------
- */
+/* -- the first tables -- */
 
 static void map_image(const char *from, const char *to, uint64_t flags) {
     for (uint64_t a = (uint64_t)(uintptr_t)from; a < (uint64_t)(uintptr_t)to; a += FRAME_BYTES)
@@ -171,8 +170,7 @@ void paging_init(const struct boot_info *info) {
     write_cr4(cr4);
 }
 
-/* -- roots ----------------------------------------------------------------------------------------
- */
+/* -- roots -- */
 
 enum { TOP_ENTRIES = 512 };
 
@@ -206,8 +204,7 @@ void paging_use_root(uint64_t window) {
         write_cr3(top);
 }
 
-/* -- the TLB --------------------------------------------------------------------------------------
- */
+/* -- the TLB -- */
 
 void paging_invalidate_now(const uint64_t *addresses, uint64_t n) {
     if (n > PAGING_INVALIDATE_MAX) {

@@ -38,8 +38,7 @@ bool paging_map(uint64_t address, uint64_t physical, uint64_t flags);
  * from the TLB by the caller. Returns how many present entries it had. */
 unsigned paging_drop_table(uint64_t address);
 
-/* -- roots: page tables that show one window at 0, too ------------------------------------------
- */
+/* -- roots: page tables that show one window at 0, too -- */
 
 /* Makes CR3 that of the window's root. Ring 0. */
 void paging_use_root(uint64_t window);

@@ -60,8 +60,7 @@ void selftest_privileged(void) {
     trap_probe = (struct trap_probe){.vector = TRAP_NONE};
 }
 
-/* -- kernels of random bytes ---------------------------------------------------------------------
- */
+/* -- kernels of random bytes -- */
 
 enum { RANDOM_BYTES = 65536, HEADER_WORDS = 8, KERNEL_AT = 0x200000, GOOD_RESULT = 5050 };
 

@@ -151,8 +151,7 @@ void serial_drain(void) {
                 present[n] = false;
 }
 
-/* -- the guest's side (host/host.h): ring 1 -------------------------------------------------------
- */
+/* -- the guest's side (host/host.h): ring 1 -- */
 
 bool host_chr_write(unsigned channel, const uint8_t *data, size_t n) {
     if (channel == CHANNEL_DEBUGCON)

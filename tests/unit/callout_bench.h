@@ -10,7 +10,7 @@
 #include "tests/unit/cpu_bench.h"
 #include "vmm/vm.h"
 
-/* -- argument words (vmm/callout.h) ------------------------------------------------------------ */
+/* -- argument words (vmm/callout.h) -- */
 
 #define A_REG(r)    ((uint64_t)(r))
 #define A_RM(r)     ((uint64_t)(r) << 4)
@@ -22,7 +22,7 @@
 #define A_IMM(x)    ((uint64_t)(x) << 32)
 #define A_IMM8(x)   ((uint64_t)(x) << 24)
 
-/* -- the MMU's events and pointers ------------------------------------------------------------- */
+/* -- the MMU's events and pointers -- */
 
 static struct {
     unsigned mode_changes, invlpgs;
@@ -49,7 +49,7 @@ uint8_t *mmu_page_ptr(struct vcpu *v, gla_t gla, unsigned access) {
     return state == PAGE_DEVICE || (state == PAGE_CODE && (access & MMU_W)) ? NULL : memory + gla;
 }
 
-/* -- the VM: `bench_vm.vcpu` is not used, the CPU under test is `cpu` -------------------------- */
+/* -- the VM: `bench_vm.vcpu` is not used, the CPU under test is `cpu` -- */
 
 enum { PORT_LOG = 64 };
 
@@ -103,7 +103,7 @@ static inline int callout_bench_reset(void **state) {
     return 0;
 }
 
-/* -- assertions -------------------------------------------------------------------------------- */
+/* -- assertions -- */
 
 /* The instruction is done and translated code goes on. */
 #define EXPECT_NEXT(call)                                                                          \

@@ -35,7 +35,7 @@ static uint8_t memory[BENCH_BYTES];
 static uint8_t page_state[BENCH_PAGES];
 static struct { unsigned cr3_loads, writes; } mmu_seen;
 
-/* -- the MMU ---------------------------------------------------------------------------------- */
+/* -- the MMU -- */
 
 bool mmu_probe(struct vcpu *v, gla_t gla, uint32_t n, unsigned access) {
     for (uint32_t i = 0; i < n; i++) {
@@ -108,7 +108,7 @@ bool mmu_load_pdpte(struct vcpu *v, uint32_t cr3) {
     return cr3 & 0x18 ? vcpu_raise_error(v, VEC_GP, 0) : true;
 }
 
-/* -- tables ------------------------------------------------------------------------------------ */
+/* -- tables -- */
 
 enum { GDT = 0x1000, IDT = 0x2000, LDT = 0x2800 };
 enum { TSS_A = 0x3000, TSS_B = 0x3200, TSS_16 = 0x3400 };
@@ -274,7 +274,7 @@ static inline int bench_reset(void **state) {
     return 0;
 }
 
-/* -- assertions -------------------------------------------------------------------------------- */
+/* -- assertions -- */
 
 /* The fault that `cpu.exc` must hold. error < 0: none. */
 static inline void assert_fault(unsigned vector, int64_t error) {

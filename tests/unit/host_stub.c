@@ -35,7 +35,7 @@ void host_stub_reset(void) {
     }
 }
 
-/* -- memory --------------------------------------------------------------------------------- */
+/* -- memory -- */
 
 static void *map(size_t bytes, int prot, int flags, int fd) {
     void *p = mmap(NULL, bytes, prot, flags, fd, 0);
@@ -86,7 +86,7 @@ void *host_poison_create(size_t bytes) {
     return map(bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 }
 
-/* -- windows ---------------------------------------------------------------------------------- */
+/* -- windows -- */
 
 struct host_window *host_window_create(void) {
     struct host_window *w = host_alloc(sizeof(*w));
@@ -182,7 +182,7 @@ unsigned host_window_budget(void) {
     return host_stub.window_budget;
 }
 
-/* -- processor and time ----------------------------------------------------------------------- */
+/* -- processor and time -- */
 
 void host_set_window(uint64_t base) {
     host_stub.window_base = base;
@@ -238,7 +238,7 @@ void host_poll(void) {
     host_stub.polls++;
 }
 
-/* -- disks ------------------------------------------------------------------------------------ */
+/* -- disks -- */
 
 static struct host_stub_blk *blk_at(unsigned disk, uint64_t first, uint32_t sectors) {
     assert_true(disk < HOST_STUB_DISKS);
@@ -269,7 +269,7 @@ bool host_blk_flush(unsigned disk) {
     return !host_stub.blk[disk].fails;
 }
 
-/* -- character channels ----------------------------------------------------------------------- */
+/* -- character channels -- */
 
 bool host_chr_write(unsigned channel, const uint8_t *data, size_t n) {
     assert_true(channel < HOST_STUB_CHANNELS);
@@ -302,7 +302,7 @@ void host_stub_chr_feed(unsigned channel, const void *data, size_t n) {
     c->in_count += n;
 }
 
-/* -- words to the user ------------------------------------------------------------------------ */
+/* -- words to the user -- */
 
 void host_log(const char *fmt, ...) {
     va_list arguments;

@@ -36,7 +36,7 @@ static struct rig {
     uint32_t random;
 } rig;
 
-/* -- fakes --------------------------------------------------------------------------------------*/
+/* -- fakes -- */
 
 bool bt_code_written(struct vm *vm, gpa_t gpa, uint64_t n) {
     assert_true(gpa % PAGE_SIZE + n <= PAGE_SIZE);
@@ -80,7 +80,7 @@ void bus_mmio_write(struct vm *vm, gpa_t gpa, const void *buf, unsigned size) {
     memcpy(rig.mmio_data, buf, size);
 }
 
-/* -- set-up -------------------------------------------------------------------------------------*/
+/* -- set-up -- */
 
 static inline void rig_start(unsigned budget) {
     host_stub_reset();
@@ -160,8 +160,7 @@ static inline bool rig_chance(unsigned percent) {
     return rig_random(100) < percent;
 }
 
-/* -- the naive walker
- * ----------------------------------------------------------------------------*/
+/* -- the naive walker -- */
 
 struct ref {
     bool ok;

@@ -30,8 +30,7 @@ static const struct insn insns[] = {
 };
 enum { INSNS = sizeof insns / sizeof insns[0] };
 
-/* -- a way into 32-bit code ----------------------------------------------------------------------
- */
+/* -- a way into 32-bit code -- */
 
 enum { CODE_AT = 0, GATE_AT = 256, DATA_AT = 4096, TOP_OF_STACK = 2 * 4096, LOW_BYTES = 2 * 4096 };
 
@@ -112,8 +111,7 @@ static int map_low(void **state) {
     return 0;
 }
 
-/* -- comparison ----------------------------------------------------------------------------------
- */
+/* -- comparison -- */
 
 static void set_inputs(uint32_t ax, unsigned flags) {
     cpu.gpr[EAX] = 0xa5a50000 | ax;
@@ -145,8 +143,7 @@ static void as_the_cpu(void **state) {
     }
 }
 
-/* -- undefined flags -----------------------------------------------------------------------------
- */
+/* -- undefined flags -- */
 
 static void undefined_flags(void **state) {
     static const struct {

@@ -11,8 +11,7 @@ static uint32_t from_cr(unsigned number) {
     return cpu.gpr[ESI];
 }
 
-/* -- CR0 ----------------------------------------------------------------------------------------
- */
+/* -- CR0 -- */
 
 static void cr0_combinations(void **state) {
     (void)state;
@@ -62,8 +61,7 @@ static void pae_loads_pdptes(void **state) {
     assert_int_equal(mmu_seen.cr3_loads, 1);
 }
 
-/* -- CR2, CR3, CR4 ------------------------------------------------------------------------------
- */
+/* -- CR2, CR3, CR4 -- */
 
 static void cr2_is_storage(void **state) {
     (void)state;
@@ -112,8 +110,7 @@ static void no_such_register(void **state) {
     }
 }
 
-/* -- MSW, TS -------------------------------------------------------------------------------------
- */
+/* -- MSW, TS -- */
 
 static void lmsw_sets_but_keeps_pe(void **state) {
     (void)state;
@@ -171,8 +168,7 @@ static void clts_leaves_only_when_set(void **state) {
     assert_false(cpu.cr0 & CR0_TS);
 }
 
-/* -- privilege -----------------------------------------------------------------------------------
- */
+/* -- privilege -- */
 
 static void privileged(void **state) {
     static const callout_fn all[] = {callout_mov_to_cr,   callout_mov_from_cr, callout_lmsw,
@@ -191,8 +187,7 @@ static void privileged(void **state) {
     assert_int_equal(mmu_events.invlpgs, 0);
 }
 
-/* -- INVLPG, WBINVD, HLT ------------------------------------------------------------------------
- */
+/* -- INVLPG, WBINVD, HLT -- */
 
 static void invlpg_adds_the_base(void **state) {
     const struct seg fs = {.attr = 0x93, .base = 0x30000, .limit = 0xff};
@@ -217,8 +212,7 @@ static void hlt_halts(void **state) {
     assert_true(cpu.halted);
 }
 
-/* -- debug registers ----------------------------------------------------------------------------
- */
+/* -- debug registers -- */
 
 static enum callout_result to_dr(unsigned number, uint32_t value) {
     cpu.gpr[EBX] = value;

@@ -78,8 +78,7 @@ static void code_matches(void **state) {
     assert_int_equal(access_hits(0x2000, 1, false), 2);
 }
 
-/* -- around an instruction ----------------------------------------------------------------------
- */
+/* -- around an instruction -- */
 
 static void breakpoint_before(void **state) {
     (void)state;

@@ -24,8 +24,7 @@ static void push32(uint32_t value) {
     poke32(cpu.seg_base[SEG_SS] + cpu.gpr[ESP], value);
 }
 
-/* -- direct
- * ---------------------------------------------------------------------------------------- */
+/* -- direct -- */
 
 static void jmp_direct(void **state) {
     (void)state;
@@ -118,8 +117,7 @@ static void paragraph_modes(void **state) {
     EXPECT_FAULT(jmp(0x3000, 0x10000), VEC_GP, 0);
 }
 
-/* -- call gates
- * -------------------------------------------------------------------------------------- */
+/* -- call gates -- */
 
 static void gate_to_inner_level_copies_params(void **state) {
     uint32_t esp;
@@ -194,8 +192,7 @@ static void gate_faults(void **state) {
     EXPECT_FAULT(call(CALL_GATE32, 0), VEC_GP, 0);
 }
 
-/* -- RET
- * --------------------------------------------------------------------------------------------- */
+/* -- RET -- */
 
 static void ret_same_level(void **state) {
     uint32_t esp = cpu.gpr[ESP];

@@ -147,7 +147,7 @@ static void test_a20(void **state) {
     assert_int_equal(peek(0x101234), 2);
 }
 
-/* -- firmware configuration -------------------------------------------------------------------- */
+/* -- firmware configuration -- */
 
 static void item(uint16_t selector) {
     bus_pio_write(&vm, 0x510, 2, selector);

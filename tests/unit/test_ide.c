@@ -227,7 +227,7 @@ static void test_interrupt_disabled(void **state) {
     assert_true(m.level);
 }
 
-/* -- bus master ------------------------------------------------------------------------------- */
+/* -- bus master -- */
 
 enum { BM = 0xc000 };
 

@@ -12,8 +12,7 @@ static bool deliver(unsigned vector, enum event_kind kind) {
     return cpu_deliver(&cpu, vector, kind, false, 0);
 }
 
-/* -- gates ---------------------------------------------------------------------------------------
- */
+/* -- gates -- */
 
 static void same_level_interrupt_gate(void **state) {
     uint32_t esp = cpu.gpr[ESP];
@@ -118,8 +117,7 @@ static void sixteen_bit_stack_wraps(void **state) {
     assert_int_equal(peek16(0), CODE_0);
 }
 
-/* -- checks: SDM vol. 2A INT n -------------------------------------------------------------------
- */
+/* -- checks: SDM vol. 2A INT n -- */
 
 static void gate_faults(void **state) {
     (void)state;
@@ -187,8 +185,7 @@ static void absent_stack_page(void **state) {
     EXPECT_FAULT(deliver(0x40, EVENT_EXTERNAL), VEC_PF, PFERR_W);
 }
 
-/* -- double and triple faults
- * ---------------------------------------------------------------------- */
+/* -- double and triple faults -- */
 
 static void contributory_pair_doubles(void **state) {
     uint32_t esp = cpu.gpr[ESP];
@@ -243,8 +240,7 @@ static void triple_fault(void **state) {
     assert_false(cpu_deliver_pending(&cpu));
 }
 
-/* -- real mode
- * -------------------------------------------------------------------------------------- */
+/* -- real mode -- */
 
 static void enter_real(void) {
     cpu.cr0 &= ~CR0_PE;
@@ -282,8 +278,7 @@ static void real_mode_table_limit(void **state) {
     EXPECT_FAULT(deliver(0x20, EVENT_EXTERNAL), VEC_GP, 0);
 }
 
-/* -- virtual-8086 mode
- * ------------------------------------------------------------------------------- */
+/* -- virtual-8086 mode -- */
 
 static void v86_to_ring0(void **state) {
     (void)state;
@@ -324,8 +319,7 @@ static void v86_int_n_needs_iopl(void **state) {
     assert_at(CODE_0, HANDLER);
 }
 
-/* -- software interrupts
- * ------------------------------------------------------------------------------- */
+/* -- software interrupts -- */
 
 static void into_only_on_overflow(void **state) {
     (void)state;
@@ -368,8 +362,7 @@ static void bound_ranges(void **state) {
     EXPECT_FAULT(callout_bound(&cpu, arg), VEC_BR, -1);
 }
 
-/* -- SYSENTER
- * ------------------------------------------------------------------------------------------ */
+/* -- SYSENTER -- */
 
 static void sysenter_and_back(void **state) {
     (void)state;

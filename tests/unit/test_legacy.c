@@ -13,8 +13,7 @@ static void small_stack(uint32_t esp) {
     cpu.gpr[ESP] = esp;
 }
 
-/* -- PUSHA and POPA ------------------------------------------------------------------------------
- */
+/* -- PUSHA and POPA -- */
 
 static void pusha32(void **state) {
     uint32_t esp = cpu.gpr[ESP];
@@ -78,8 +77,7 @@ static void faults_change_nothing(void **state) {
     EXPECT_FAULT(callout_popa(&cpu, A_OP(4)), VEC_SS, 0);
 }
 
-/* -- ENTER ---------------------------------------------------------------------------------------
- */
+/* -- ENTER -- */
 
 #define ENTER(bytes, level) (A_IMM(bytes) | A_IMM8(level))
 
@@ -136,8 +134,7 @@ static void enter_faults(void **state) {
     EXPECT_FAULT(callout_enter(&cpu, ENTER(0, 2) | A_OP(4)), VEC_PF, 0);
 }
 
-/* -- faults --------------------------------------------------------------------------------------
- */
+/* -- faults -- */
 
 static void faulting_callouts(void **state) {
     (void)state;

@@ -113,8 +113,7 @@ static void privileged(void **state) {
     EXPECT_FAULT(callout_rdmsr(&cpu, 0), VEC_GP, 0);
 }
 
-/* -- time ---------------------------------------------------------------------------------------
- */
+/* -- time -- */
 
 static uint64_t rdtsc(void) {
     assert_int_equal(callout_rdtsc(&cpu, 0), CALLOUT_NEXT);

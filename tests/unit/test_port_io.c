@@ -9,8 +9,7 @@
 
 enum { BITMAP = 0x68, BUFFER = 0x20000 };
 
-/* -- IN and OUT ----------------------------------------------------------------------------------
- */
+/* -- IN and OUT -- */
 
 static void in_merges_by_size(void **state) {
     (void)state;
@@ -46,8 +45,7 @@ static void power_off_leaves(void **state) {
     EXPECT_LEAVE(callout_out(&cpu, IMM_PORT(0x80) | A_OP(1)));
 }
 
-/* -- permission ----------------------------------------------------------------------------------
- */
+/* -- permission -- */
 
 static void user_with_bitmap(uint32_t limit) {
     enter_ring(3);
@@ -124,8 +122,7 @@ static void real_mode_asks_nobody(void **state) {
     EXPECT_NEXT(callout_in(&cpu, IMM_PORT(0x80) | A_OP(1)));
 }
 
-/* -- INS and OUTS --------------------------------------------------------------------------------
- */
+/* -- INS and OUTS -- */
 
 static void transfer(uint32_t at, uint32_t count) {
     cpu.gpr[EDX] = 0x1f0;
@@ -235,8 +232,7 @@ static void ins_over_code_leaves(void **state) {
     assert_int_equal(peek32(BUFFER + 28), 7);
 }
 
-/* -- breakpoints ---------------------------------------------------------------------------------
- */
+/* -- breakpoints -- */
 
 static void arm(uint16_t port, unsigned length_code) {
     cpu.cr4 = CR4_DE;

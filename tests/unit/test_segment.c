@@ -5,8 +5,7 @@
 
 #define OP(size) ((uint64_t)(size) << 12)
 
-/* -- vcpu ----------------------------------------------------------------------------------------
- */
+/* -- vcpu -- */
 
 static void eflags_parts(void **state) {
     (void)state;
@@ -42,8 +41,7 @@ static void reset_state(void **state) {
         assert_int_equal(cpu.tlb[1].wtag[i], SOFT_TLB_INVALID);
 }
 
-/* -- accesses ------------------------------------------------------------------------------------
- */
+/* -- accesses -- */
 
 static void expand_up_limit(void **state) {
     gla_t gla;
@@ -119,8 +117,7 @@ static void alignment_checks(void **state) {
     assert_true(cpu_linear(&cpu, SEG_DS, 1, 4, true, &gla));
 }
 
-/* -- loads ---------------------------------------------------------------------------------------
- */
+/* -- loads -- */
 
 static void load_sets_hidden_part_and_accessed_bit(void **state) {
     (void)state;
@@ -194,8 +191,7 @@ static void load_faulting_accessed_bit(void **state) {
     EXPECT_FAULT(cpu_load_seg(&cpu, SEG_DS, DATA_3), VEC_PF, PFERR_P | PFERR_W);
 }
 
-/* -- callouts ------------------------------------------------------------------------------------
- */
+/* -- callouts -- */
 
 static void mov_to_sreg_stays_when_nothing_changes(void **state) {
     (void)state;
@@ -261,8 +257,7 @@ static void load_far_pointer(void **state) {
     assert_int_equal(cpu.gpr[EBX], 0x1111babe);
 }
 
-/* -- stack ---------------------------------------------------------------------------------------
- */
+/* -- stack -- */
 
 static void push_and_pop_honour_stack_size(void **state) {
     uint32_t value;

@@ -39,7 +39,7 @@ static bool followed(unsigned i) {
     return i < SPOT_PAGES || i % 61 == 0;
 }
 
-/* -- the model ----------------------------------------------------------------------------------*/
+/* -- the model -- */
 
 static void legal_add(struct legal *l, uint32_t entry) {
     for (unsigned i = 0; i < l->count; i++) {
@@ -124,7 +124,7 @@ static bool is_legal(const struct legal *l, uint32_t frame, bool write, bool no_
     return false;
 }
 
-/* -- checks -------------------------------------------------------------------------------------*/
+/* -- checks -- */
 
 static void check_window(struct window *w, bool visible) {
     unsigned mapped = 0;
@@ -210,7 +210,7 @@ static void check_mappings(void) {
     assert_in_range(all, 0, m->budget);
 }
 
-/* -- what the guest does ------------------------------------------------------------------------*/
+/* -- what the guest does -- */
 
 static gla_t random_gla(void) {
     return SPOT[rig_random(SPOTS)] + rig_random(SPOT_PAGES) * PAGE_SIZE;
@@ -416,8 +416,7 @@ static void step(void) {
     }
 }
 
-/* -- tests
- * ---------------------------------------------------------------------------------------*/
+/* -- tests -- */
 
 static void populate(enum rig_mode mode) {
     struct memmap *mem = &rig.vm.mem;

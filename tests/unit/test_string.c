@@ -12,8 +12,7 @@ enum { ARENA = 0x20000, ARENA_PAGES = 8, ARENA_BYTES = ARENA_PAGES * 4096 };
 static const callout_fn callouts[KINDS] = {callout_movs, callout_stos, callout_lods, callout_cmps,
                                            callout_scas};
 
-/* -- the model ----------------------------------------------------------------------------------
- */
+/* -- the model -- */
 
 /* What the architecture says, slowly: memory and registers of its own. */
 struct model {
@@ -114,8 +113,7 @@ static void model_run(unsigned kind, uint64_t arg) {
         model.ecx = (model.ecx & ~mask) | ((model.ecx - 1) & mask);
 }
 
-/* -- random comparison ---------------------------------------------------------------------------
- */
+/* -- random comparison -- */
 
 static uint32_t seed;
 
@@ -245,8 +243,7 @@ static void scas_as_model(void **state) {
     compare_many(SCAS);
 }
 
-/* -- single properties ---------------------------------------------------------------------------
- */
+/* -- single properties -- */
 
 #define REP_BYTE (A_OP(1) | A_AD(4) | A_REP(CO_REP_E) | A_SEG(SEG_DS))
 

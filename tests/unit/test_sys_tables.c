@@ -52,8 +52,7 @@ static void store_tables(void **state) {
     EXPECT_LEAVE(callout_sgdt(&cpu, MEM32));
 }
 
-/* -- LLDT and LTR --------------------------------------------------------------------------------
- */
+/* -- LLDT and LTR -- */
 
 static enum callout_result with_sel(callout_fn callout, uint16_t sel) {
     cpu.gpr[EBX] = sel;

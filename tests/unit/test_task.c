@@ -165,8 +165,7 @@ static void sixteen_bit_tasks(void **state) {
     assert_int_equal(peek16(TSS_16 + 0x2a), 0); /* the LDT field is not saved */
 }
 
-/* -- faults before the switch: nothing changes
- * -------------------------------------------------------- */
+/* -- faults before the switch: nothing changes -- */
 
 static void target_faults(void **state) {
     static uint8_t before[BENCH_BYTES];
@@ -203,8 +202,7 @@ static void nested_return_faults(void **state) {
     EXPECT_FAULT(callout_iret(&cpu, OP(4)), VEC_TS, GDT_LIMIT + 1);
 }
 
-/* -- faults after it: the new task's
- * ------------------------------------------------------------------- */
+/* -- faults after it: the new task's -- */
 
 static void new_task_faults(void **state) {
     static const struct {

@@ -136,8 +136,7 @@ static void undefined_outside_protected_mode(void **state) {
     }
 }
 
-/* -- ARPL ----------------------------------------------------------------------------------------
- */
+/* -- ARPL -- */
 
 static void arpl_raises_rpl(void **state) {
     (void)state;

@@ -69,8 +69,7 @@ static void table_outside_memory(void **state) {
     assert_int_equal(kernel_shows(KERNEL), 0);
 }
 
-/* -- filling
- * -------------------------------------------------------------------------------------*/
+/* -- filling -- */
 
 static void without_paging_ram_comes_in_large_runs(void **state) {
     (void)state;
@@ -214,8 +213,7 @@ static void prefill_maps_what_was_accessed(void **state) {
     assert_false(rig.v->exc.pending);
 }
 
-/* -- address spaces
- * ------------------------------------------------------------------------------*/
+/* -- address spaces -- */
 
 static void reload_costs_no_host_call(void **state) {
     (void)state;
@@ -337,8 +335,7 @@ static void global_pages_survive_cr3_loads_unseen(void **state) {
     assert_int_equal(kernel_shows(KERNEL), 0);
 }
 
-/* -- the hostile guest
- * ---------------------------------------------------------------------------*/
+/* -- the hostile guest -- */
 
 static unsigned host_mappings(void) {
     unsigned all = host_stub_window_mappings(mmu()->kernel.host);
@@ -428,7 +425,7 @@ static void region_pool_running_out(void **state) {
     assert_true(mmu_stats(&rig.vm)->windows_evicted > 0);
 }
 
-/* -- NX, for user code that runs natively ----------------------------------------------------- */
+/* -- NX, for user code that runs natively -- */
 
 enum { PDPT = 0x3000, SHOWN = HOST_STUB_MAPPED, RUNS = HOST_STUB_MAPPED | HOST_STUB_EXECUTABLE };
 

@@ -68,7 +68,7 @@ static const struct {
 static struct vm vm;
 static struct vcpu *const v = &vm.vcpu;
 
-/* -- the machine at the beginning ---------------------------------------------------------------*/
+/* -- the machine at the beginning -- */
 
 static void put32(uint32_t at, uint32_t value) {
     memcpy(vm.mem.ram + at, &value, sizeof value);
@@ -151,7 +151,7 @@ static void begin(uint8_t how) {
     vm_set_form(&vm, how & 16 ? VM_FORM_DIRECT : VM_FORM_AUTO);
 }
 
-/* -- what must hold at any time -----------------------------------------------------------------*/
+/* -- what must hold at any time -- */
 
 static void check_tlb(const struct soft_tlb *t) {
     uint64_t ram = (uintptr_t)vm.mem.ram;
@@ -212,7 +212,7 @@ static void check_untouched(const struct vcpu *before, unsigned k) {
         BROKEN("callout %u: a fault changed control registers", k);
 }
 
-/* -- operations ---------------------------------------------------------------------------------*/
+/* -- operations -- */
 
 static uint32_t address_of(struct input *in) {
     static const uint32_t bases[] = {

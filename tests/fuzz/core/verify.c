@@ -48,8 +48,7 @@ static _Noreturn void fail(const struct sweep *s, const char *why) {
            s->at, s->block->key);
 }
 
-/* -- instructions that have no business in a translation ----------------------------------------
- */
+/* -- instructions that have no business in a translation -- */
 
 static const x86_insn forbidden[] = {
     X86_INS_SYSCALL,  X86_INS_SYSENTER, X86_INS_SYSEXIT,   X86_INS_SYSRET,   X86_INS_CPUID,
@@ -93,8 +92,7 @@ static void check_kind(const struct sweep *s) {
         fail(s, "instruction of a forbidden group");
 }
 
-/* -- registers ----------------------------------------------------------------------------------
- */
+/* -- registers -- */
 
 static bool is_mov_load(const struct sweep *s, x86_reg to, size_t field) {
     const cs_x86_op *op = s->x86->operands;
@@ -169,8 +167,7 @@ static bool system_register(x86_reg r) {
            (r >= X86_REG_DR0 && r <= X86_REG_DR15);
 }
 
-/* -- memory -------------------------------------------------------------------------------------
- */
+/* -- memory -- */
 
 static bool vcpu_field(const cs_x86_op *op) {
     return op->mem.disp >= 0 && op->mem.disp + op->size <= (int64_t)sizeof(struct vcpu);
@@ -335,8 +332,7 @@ static void check_memory(const struct sweep *s, const cs_x86_op *op) {
     }
 }
 
-/* -- what registers come to point to ------------------------------------------------------------
- */
+/* -- what registers come to point to -- */
 
 static bool same_register(x86_reg r, x86_reg r64, x86_reg r32) {
     return r == r64 || r == r32;
@@ -413,8 +409,7 @@ static void check_lent(const struct sweep *s) {
         fail(s, "a guest register still holds a pointer");
 }
 
-/* -- branches -----------------------------------------------------------------------------------
- */
+/* -- branches -- */
 
 static void forget(struct sweep *s) {
     s->r9.is = s->rsi.is = s->rdi.is = NOTHING;
@@ -466,8 +461,7 @@ void verify_init(void) {
         is_forbidden[forbidden[k]] = true;
 }
 
-/* -- the sweep ----------------------------------------------------------------------------------
- */
+/* -- the sweep -- */
 
 static void check_insn(struct sweep *s) {
     const cs_x86 *x = s->x86;
