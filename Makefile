@@ -210,14 +210,14 @@ check: deps ## what CI checks: both compilers, format, clang-tidy, headers, free
 coverage: all ## which rows of bt/insn.def the tests run (fails below all)
 	host/scripts/coverage.sh $(BUILD)/ringone $(BUILD)/coverage
 
-# Against the CPU, in both operand forms; libFuzzer on the core; random guests with both sanitizers.
+# Against the CPU, in all forms; libFuzzer on the core; random guests with both sanitizers.
 FUZZ_MINUTES ?= 60
 FUZZ_SEED    ?= $(shell date +%s)
 fuzz: deps ## compare with the real CPU, then fuzz, FUZZ_MINUTES (60) each
 	$(MAKE) all
 	$(MAKE) MODE=sanitize build/sanitize/ringone
 	failed=; for run in \
-		"tests/insn/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES) --form checked --form direct --count" \
+		"tests/insn/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES) --form checked --form direct --form short --timer 500 --count" \
 		"tests/fuzz/core/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES)" \
 		"env RINGONE=build/sanitize/ringone tests/fuzz/run --first $(FUZZ_SEED) --minutes $(FUZZ_MINUTES)"; \
 		do echo "== $$run"; $$run || failed=yes; done; test -z "$$failed"

@@ -35,7 +35,7 @@ bool heat_add(struct code_page *p, uint32_t now) {
 }
 
 bool heat_extends(const struct bt *bt, const struct block *b) {
-    if (!may_extend(b->key))
+    if (!may_extend(b->key) || bt->vm->form == VM_FORM_SHORT)
         return false;
     /* the form that is asked for, all of it: for tests */
     return bt->vm->form == VM_FORM_DIRECT || heat_is_hot(&bt->pages[b->page], bt->heat_clock);

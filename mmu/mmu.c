@@ -144,7 +144,7 @@ void mmu_enter_user(struct vcpu *v) {
     struct mmu *m = v->vm->mmu;
     unsigned n = m->stale_count;
 
-    if (!m->current && v->vm->form == VM_FORM_DIRECT)
+    if (!m->current && (v->vm->form == VM_FORM_DIRECT || v->vm->form == VM_FORM_SHORT))
         promote_at_once(v);
     if (n == 0)
         return;

@@ -26,8 +26,8 @@ enum vm_stop {
 };
 
 /* How memory operands are translated: as the MMU finds best, or, for tests, always through the
- * software TLB, or through windows from the start. */
-enum vm_form { VM_FORM_AUTO = 0, VM_FORM_CHECKED, VM_FORM_DIRECT };
+ * software TLB, or through windows from the start, with all user code hot (bt/heat.c) or none. */
+enum vm_form { VM_FORM_AUTO = 0, VM_FORM_CHECKED, VM_FORM_DIRECT, VM_FORM_SHORT };
 
 struct vm {
     struct vcpu vcpu;

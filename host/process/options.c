@@ -230,11 +230,17 @@ static bool take_accel(struct parse *p, const char *arg) {
     p->o->ring0 = false;
     if (strcmp(arg, "process") == 0)
         return true;
-    if (strcmp(arg, "process,form=checked") == 0 || strcmp(arg, "process,form=direct") == 0) {
-        /* for tests: vm.h */
-        p->o->form = arg[strlen("process,form=")] == 'c' ? VM_FORM_CHECKED : VM_FORM_DIRECT;
-        return true;
-    }
+    static const struct {
+        const char *arg;
+        enum vm_form form;
+    } forms[] = {{"process,form=checked", VM_FORM_CHECKED}, /* for tests: vm.h */
+                 {"process,form=direct", VM_FORM_DIRECT},
+                 {"process,form=short", VM_FORM_SHORT}};
+    for (size_t k = 0; k < sizeof forms / sizeof *forms; k++)
+        if (strcmp(arg, forms[k].arg) == 0) {
+            p->o->form = forms[k].form;
+            return true;
+        }
     if (strcmp(arg, "process,panic-on-signal=on") == 0) { /* for tests: panic.h */
         p->o->panic_on_signal = true;
         return true;

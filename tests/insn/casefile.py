@@ -14,6 +14,8 @@ SEGS = ("ds", "es", "fs", "gs")
 TERMINATOR = b"\xf4" * 8  # HLT: #GP(0) in user mode
 
 MAGIC = 0x6E736E69
+TIMER = 65535  # world.h
+GDT_BYTES = 16 * 8
 OPT_LOW, OPT_VERBOSE, OPT_DUMP, OPT_NO_X87 = 1, 2, 4, 8
 
 # The LDT in force in every case, in front of LDT_OWN entries of the case's own: base, limit field,
@@ -181,10 +183,10 @@ def parse(text, name=""):
     return case
 
 
-def pack_file(packed, options, masks, expect=None):
+def pack_file(packed, options, masks, expect=None, timer=TIMER, gdt=bytes(GDT_BYTES)):
     """The runners' input: packed cases, and the hashes the kernel shall expect. masks: the bits of
-    EFLAGS and of error codes that are compared."""
-    head = struct.pack("<IIIII", MAGIC, len(packed), options, *masks)
+    EFLAGS and of error codes that are compared. gdt: the native runner's (native.c, -g)."""
+    head = struct.pack("<IIIIII", MAGIC, len(packed), options, *masks, timer) + gdt
     head += b"".join(struct.pack("<IIII", *entry) for entry in LDT)
     hashes = expect if expect is not None else bytes(4 * len(packed))
     return head + hashes + b"".join(packed)

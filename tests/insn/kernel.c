@@ -21,7 +21,7 @@
 #define PIC2        0xa0u
 #define PIT         0x40u
 #define IRQ_BASE    0x70u
-#define TIMEOUT     30u /* timer ticks of 1/19 s */
+#define TIMEOUT     1966080u /* timer cycles: 1.6 s */
 
 struct frame {
     uint32_t gs, fs, es, ds;
@@ -50,7 +50,7 @@ static uint8_t code_pages[CODE_SIZE] __attribute__((aligned(4096)));
 static uint8_t data_pages[5][4096] __attribute__((aligned(4096)));
 static uint32_t page_directory[1024] __attribute__((aligned(4096)));
 static uint32_t page_tables[4][1024] __attribute__((aligned(4096)));
-static uint64_t gdt[16] __attribute__((aligned(8)));
+static uint64_t gdt[GDT_ENTRIES] __attribute__((aligned(8)));
 static uint64_t ldt[LDT_ENTRIES + LDT_OWN] __attribute__((aligned(8)));
 static struct gate idt[256] __attribute__((aligned(8)));
 static uint32_t tss[26];
@@ -144,6 +144,12 @@ static void load_tables(void) {
     tss[2] = 0x18;
     tss[25] = sizeof tss << 16;
     gdt[8] = descriptor((uint32_t)tss, sizeof tss - 1, 0x89, 0);
+    /* What else native code finds there: Linux's 64-bit code segment, and one whose limit is the
+     * CPU's number. */
+    for (uint32_t i = 1; i < GDT_ENTRIES; i++)
+        if (file->gdt[i][0] && !gdt[i])
+            gdt[i] = descriptor(0, file->gdt[i][1] >> (file->gdt[i][0] >> 23 & 1 ? 12 : 0),
+                                file->gdt[i][0] >> 8 & 0xff, file->gdt[i][0] >> 20 & 15);
     set_ldt(0, file->ldt, LDT_ENTRIES);
     gdt[10] = descriptor((uint32_t)ldt, sizeof ldt - 1, 0x82, 0);
     for (uint32_t i = 0; i < 256; i++) {
@@ -206,10 +212,11 @@ static void start_timer(void) {
     static const uint8_t setup[][2] = {
         {PIC1, 0x11},     {PIC2, 0x11},     {PIC1 + 1, IRQ_BASE}, {PIC2 + 1, IRQ_BASE + 8},
         {PIC1 + 1, 4},    {PIC2 + 1, 2},    {PIC1 + 1, 1},        {PIC2 + 1, 1},
-        {PIC1 + 1, 0xfe}, {PIC2 + 1, 0xff}, {PIT + 3, 0x34},      {PIT, 0xff},
-        {PIT, 0xff}};
+        {PIC1 + 1, 0xfe}, {PIC2 + 1, 0xff}, {PIT + 3, 0x34}};
     for (uint32_t i = 0; i < sizeof setup / sizeof *setup; i++)
         out8(setup[i][0], setup[i][1]);
+    out8(PIT, (uint8_t)file->timer);
+    out8(PIT, (uint8_t)(file->timer >> 8));
 }
 
 /* -- cases ---------------------------------------------------------------------------------------
@@ -285,7 +292,7 @@ void trap(struct frame *f) {
         panic("exception in the kernel", vector, f->eip);
     if (vector >= IRQ_BASE && vector < IRQ_BASE + 16) {
         out8(PIC1, 0x20);
-        if (++ticks < TIMEOUT) {
+        if (++ticks < TIMEOUT / file->timer) {
             if (stack_is_16bit(f->ss))
                 start_case(f); /* once again, as the interrupt has left its mark */
             return;

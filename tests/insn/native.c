@@ -4,7 +4,8 @@
  * argument "-f" the whole outcome, the number of changed doublewords, and these. With "-s" it
  * single-steps all cases and writes per case how many instructions it executed, a repeated one
  * counted once, and whether a repeated one has overwritten itself, which ends the case there.
- * Behind an IRET the rest of a case goes unseen.
+ * Behind an IRET the rest of a case goes unseen. With "-g" it runs nothing, but writes what LAR and
+ * LSL say of each entry of the GDT.
  *
  * A case runs between two signals: the handler records how the last one ended, puts the next one's
  * registers into the signal frame and returns into it through case_entry. Nothing but this image
@@ -348,6 +349,19 @@ static void on_signal(int number, void *info, struct ucontext *u) {
     start_case(m);
 }
 
+static _Noreturn void show_gdt(void) {
+    for (uint32_t i = 0; i < GDT_ENTRIES; i++) {
+        uint32_t found[2] = {0, 0}; /* as it stays for what user code cannot see */
+        __asm__("larl %2, %0\n\tlsll %2, %1"
+                : "+&r"(found[0]), "+&r"(found[1])
+                : "r"(8 * i + 3)
+                : "cc");
+        put(found, sizeof found);
+    }
+    flush();
+    quit("");
+}
+
 static void map(uint32_t base, uint32_t size, long access) {
     long r = syscall6(SYS_MMAP2, (long)base, (long)size, access,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -375,6 +389,9 @@ __attribute__((used)) void native_main(const uint32_t *args) {
     world.options = f->options;
     world.eflags_mask = f->eflags_mask;
     world.error_mask = f->error_mask;
+
+    if (option[0] == '-' && option[1] == 'g')
+        show_gdt();
 
     uint32_t low = (uint32_t)image_start & ~0xfffu, high = ((uint32_t)image_end + 0xfffu) & ~0xfffu;
     syscall3(SYS_MUNMAP, 0, (long)low, 0);

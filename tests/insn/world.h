@@ -36,6 +36,7 @@
 #define OPT_VERBOSE 2u  /* kernel: name every case before it runs */
 #define OPT_DUMP    4u  /* kernel: dump every case, not only those with an unexpected hash */
 #define OPT_NO_X87  8u  /* x87, MMX and MXCSR are not compared */
+#define GDT_ENTRIES 16u /* of the native CPU's; behind them is nothing */
 #define LDT_ENTRIES 10u /* the same in every case */
 #define LDT_OWN     2u  /* behind them: entries of the case's own */
 
@@ -47,8 +48,10 @@ struct case_file {
     uint32_t magic;
     uint32_t cases;
     uint32_t options;
-    uint32_t eflags_mask; /* EFLAGS bits that are compared */
-    uint32_t error_mask;  /* error code bits that are compared */
+    uint32_t eflags_mask;         /* EFLAGS bits that are compared */
+    uint32_t error_mask;          /* error code bits that are compared */
+    uint32_t timer;               /* kernel: what its timer counts down from, at 1193182 Hz */
+    uint32_t gdt[GDT_ENTRIES][2]; /* what LAR and LSL say natively; 0: nothing */
     uint32_t ldt[LDT_ENTRIES][DESC_WORDS];
 };
 

@@ -78,6 +78,10 @@ static void all_options(void **state) {
     assert_true(o.panic_on_signal);
     ACCEPT("-accel", "process,form=checked");
     assert_int_equal(o.form, VM_FORM_CHECKED);
+    ACCEPT("-accel", "process,form=direct");
+    assert_int_equal(o.form, VM_FORM_DIRECT);
+    ACCEPT("-accel", "process,form=short");
+    assert_int_equal(o.form, VM_FORM_SHORT);
     assert_false(o.ring0);
     ACCEPT("-accel", "ring0");
     assert_true(o.ring0);
