@@ -78,12 +78,14 @@ void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to
     bt->stats.chained++;
 }
 
-static void unchain(struct bt *bt, struct block_exit *x) {
+static void unchain(struct bt *bt, uint32_t number) {
     static const uint32_t no_id = UINT32_MAX;
+    struct block_exit *x = exit_of(bt, number);
+    uint32_t stub = block_stub(&bt->blocks[number / BLOCK_EXITS], number % BLOCK_EXITS);
 
     if (x->check)
         memcpy(bt_rw(bt, x->check), &no_id, 4);
-    emit_patch32(bt_rw(bt, x->patch), bt_rw(bt, x->unlinked));
+    emit_patch32(bt_rw(bt, x->patch), bt_rw(bt, stub));
     x->to = 0;
     x->next_in = 0;
     bt->stats.unchained++;
@@ -104,9 +106,9 @@ void block_kill(struct bt *bt, struct block *b) {
         return;
     bt->vm->vcpu.returns_stale = true;
     while (b->incoming) {
-        struct block_exit *x = exit_of(bt, b->incoming);
-        b->incoming = x->next_in;
-        unchain(bt, x);
+        uint32_t number = b->incoming;
+        b->incoming = exit_of(bt, number)->next_in;
+        unchain(bt, number);
     }
     for (unsigned n = 0; n < b->exit_count; n++)
         if (block_exits(bt, b)[n].to)

@@ -23,6 +23,8 @@ enum {
     CODE_PAGES = 24 * 1024,
     CODE_PAGE_BUCKETS = 8 * 1024,
     TABLES_SHARE = 2, /* bytes of code to a byte of tables */
+    STUBS_SHARE = 5,  /* of the code memory one part in so many is stubs */
+    STUB_BYTES = 16,
     JUMP_CACHE_ENTRIES = 64 * 1024,
     JUMP_LOG = 16384,
     HINTS = 16 * 1024,
@@ -34,12 +36,11 @@ enum {
 /* Where a direct branch leaves its block, and where it has been patched to go. They stand behind
  * the block's side table. */
 struct block_exit {
-    uint32_t target;   /* EIP */
-    uint32_t patch;    /* TC offset of the branch displacement that chaining rewrites; 0 none */
-    uint32_t check;    /* TC offset of the page check's immediate; 0: chained without a check */
-    uint32_t unlinked; /* TC offset the branch goes to while not chained */
-    uint32_t to;       /* block chained to; 0 none */
-    uint32_t next_in;  /* next exit (EXIT_NUMBER) chained to the same block; 0 end */
+    uint32_t target;  /* EIP */
+    uint32_t patch;   /* TC offset of the branch displacement that chaining rewrites; 0 none */
+    uint32_t check;   /* TC offset of the page check's immediate; 0: chained without a check */
+    uint32_t to;      /* block chained to; 0 none */
+    uint32_t next_in; /* next exit (EXIT_NUMBER) chained to the same block; 0 end */
 };
 
 /* A translation. Block 0 is never used, so that 0 means none. A cache line of the host: looking for
@@ -54,6 +55,7 @@ struct block {
     uint32_t host;      /* TC offset of the entry */
     uint32_t host_size; /* bytes of host code */
     uint32_t table;     /* offset in bt->tables of the side table; behind it the exits */
+    uint32_t stubs;     /* TC offset of its exits' stubs, STUB_BYTES each */
     uint32_t next;      /* hash chain */
     uint32_t next_in_page, next_in_page2;
     uint32_t incoming; /* first exit (EXIT_NUMBER) chained here */
@@ -138,6 +140,8 @@ struct bt {
     struct host_code code;
     uint32_t head;         /* TC offset where the next block goes */
     uint32_t blocks_start; /* TC offset of the first block: thunks stand below */
+    /* exits' stubs, a ring above the code's: once an exit is chained nothing runs its stub */
+    uint32_t stubs_start, stub_head;
     /* side tables and exits, a ring beside the code's: code is dense when they stand elsewhere */
     uint8_t *tables;
     uint32_t tables_size, table_head;
@@ -232,13 +236,17 @@ static inline struct side_entry *block_sides(const struct bt *bt, const struct b
 static inline struct block_exit *block_exits(const struct bt *bt, const struct block *b) {
     return (struct block_exit *)(void *)(block_sides(bt, b) + b->side_count);
 }
+/* Where its exit n leads while not chained: TC offset. */
+static inline uint32_t block_stub(const struct block *b, unsigned n) {
+    return b->stubs + n * STUB_BYTES;
+}
 static inline uint32_t block_number(const struct bt *bt, const struct block *b) {
     return (uint32_t)(b - bt->blocks);
 }
 
 /* -- tcache.c: room for translations; the oldest go first -- */
-/* Room for BLOCK_MAX_HOST_BYTES at bt->head, BLOCK_MAX_TABLES at bt->table_head and a block
- * descriptor, after eviction. */
+/* Room for BLOCK_MAX_HOST_BYTES at bt->head, BLOCK_EXITS stubs at bt->stub_head, BLOCK_MAX_TABLES
+ * at bt->table_head and a block descriptor, after eviction. */
 struct block *tcache_reserve(struct bt *bt);
 /* b, which tcache_reserve has given, keeps what it has used of the room. */
 void tcache_commit(struct bt *bt, const struct block *b);

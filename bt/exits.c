@@ -4,7 +4,7 @@
  * A direct exit is a branch whose displacement chaining rewrites (block.c):
  *   not chained     jcc stub             stub: v->exit_slot = n; jmp exit (run.c knows the EIP)
  *   same page       jcc target
- *   another page    jcc stub             stub: code_tlb[target page] == id? jmp target : as above
+ *   another page    jcc check            check: code_tlb[target page] == id? jmp target : jmp stub
  * because the other page's mapping may have changed since. Kernel code on global pages needs no
  * check: INVLPG and global flushes unchain it (codepage.c).
  *
@@ -212,10 +212,10 @@ void exit_unless_second_page(struct translation *t) {
 /*
  * The chained jump into another page:
  *     mov r9, rcx; mov ecx, [code_tlb + slot]; lea ecx, [rcx - id]; jrcxz ok
- *     mov rcx, r9; jmp unlinked
+ *     mov rcx, r9; jmp stub
  * ok: mov rcx, r9; jmp <patched>
  */
-static void emit_page_check(struct translation *t, struct block_exit *x) {
+static void emit_page_check(struct translation *t, struct block_exit *x, uint8_t *stub) {
     struct emit *e = &t->e;
     const struct block *b = t->block;
     uint8_t *ok;
@@ -224,34 +224,41 @@ static void emit_page_check(struct translation *t, struct block_exit *x) {
     x->check =
         (uint32_t)(emit_compare_page(t, x->target + (b->gla - b->eip), 1, &ok) - t->bt->code.rw);
     emit_mov64_rr(e, RCX, R9);
-    uint8_t *miss = emit_jmp(e);
+    emit_patch32(emit_jmp(e), stub);
     emit_bind_short(e, ok);
     emit_mov64_rr(e, RCX, R9);
     uint8_t *go = emit_jmp(e);
+    emit_patch32(go, stub);
     x->patch = (uint32_t)(go - t->bt->code.rw);
-    emit_bind(e, miss);
-    emit_bind(e, go);
 }
 
-void exit_emit_stubs(struct translation *t) {
+/* Exit n's, in the ring of stubs. */
+static uint8_t *emit_stub(struct translation *t, unsigned n) {
+    uint8_t *at = bt_rw(t->bt, block_stub(t->block, n));
+    struct emit e = {.start = at, .p = at, .end = at + STUB_BYTES + EMIT_ROOM};
+
+    emit_store_imm(&e, MOP_VCPU(exit_slot), EXIT_SLOT(block_number(t->bt, t->block), n));
+    emit_patch32(emit_jmp(&e), bt_rw(t->bt, t->bt->thunk_exit));
+    return at;
+}
+
+void exit_emit_exits(struct translation *t) {
     struct emit *e = &t->e;
+    bool chainable = !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
 
     emit_call_jumps(t);
     for (unsigned n = 0; n < t->exit_count && !e->overflow; n++) {
         struct block_exit *x = &t->exit_table[n];
-        bool chainable = !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
+        uint8_t *branch = t->exits[n].branch, *stub = emit_stub(t, n);
 
         *x = (struct block_exit){.target = t->exits[n].target};
         t->bt->stats.exits++;
-        emit_bind(e, t->exits[n].branch);
-        if (chainable) {
-            if (needs_check(t, x->target))
-                emit_page_check(t, x);
-            else
-                x->patch = (uint32_t)(t->exits[n].branch - t->bt->code.rw);
+        if (chainable && needs_check(t, x->target)) {
+            emit_bind(e, branch);
+            emit_page_check(t, x, stub);
+        } else {
+            emit_patch32(branch, stub);
+            x->patch = chainable ? (uint32_t)(branch - t->bt->code.rw) : 0;
         }
-        x->unlinked = (uint32_t)(e->p - t->bt->code.rw);
-        emit_store_imm(e, MOP_VCPU(exit_slot), EXIT_SLOT(block_number(t->bt, t->block), n));
-        emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_exit));
     }
 }

@@ -3,9 +3,10 @@
  * meets the oldest ones they are killed. A guest can therefore make the VMM translate again and
  * again, but not hold more than the cache.
  *
- *      thunks | ... free ... | tail: oldest ... newest | head: next block | ... free ...
+ *      thunks | ... free ... | tail: oldest ... newest | head: next block | ... free ... | stubs
  *
- * Their tables form a second ring in the same order.
+ * Their tables form a second ring in the same order, and the stubs of their exits a third: between
+ * blocks that run in turn nothing stands that does not run.
  */
 #include "bt/bt_priv.h"
 
@@ -30,7 +31,7 @@ struct block *tcache_reserve(struct bt *bt) {
     uint32_t next;
 
     /* what is left at a ring's end is wasted; blocks there are older than those at its start */
-    if (bt->head + BLOCK_MAX_HOST_BYTES > bt->code.size) {
+    if (bt->head + BLOCK_MAX_HOST_BYTES > bt->stubs_start) {
         while (!ring_empty(bt) && bt->blocks[bt->block_tail].host >= bt->head)
             drop_oldest(bt);
         bt->head = bt->blocks_start;
@@ -40,9 +41,15 @@ struct block *tcache_reserve(struct bt *bt) {
             drop_oldest(bt);
         bt->table_head = 0;
     }
+    if (bt->stub_head + BLOCK_EXITS * STUB_BYTES > bt->code.size) {
+        while (!ring_empty(bt) && bt->blocks[bt->block_tail].stubs >= bt->stub_head)
+            drop_oldest(bt);
+        bt->stub_head = bt->stubs_start;
+    }
     while (!ring_empty(bt) &&
            (bt->blocks[bt->block_tail].host - bt->head < BLOCK_MAX_HOST_BYTES ||
-            bt->blocks[bt->block_tail].table - bt->table_head < BLOCK_MAX_TABLES))
+            bt->blocks[bt->block_tail].table - bt->table_head < BLOCK_MAX_TABLES ||
+            bt->blocks[bt->block_tail].stubs - bt->stub_head < BLOCK_EXITS * STUB_BYTES))
         drop_oldest(bt);
     next = ring_next(bt->block_head);
     if (next == 0)
@@ -56,6 +63,8 @@ void tcache_commit(struct bt *bt, const struct block *b) {
     bt->head += (b->host_size + 15) & ~15u;
     bt->table_head += b->side_count * (uint32_t)sizeof(struct side_entry) +
                       b->exit_count * (uint32_t)sizeof(struct block_exit);
+    /* one at least: the ring's order shows by the blocks' places in it */
+    bt->stub_head += (b->exit_count ? b->exit_count : 1u) * STUB_BYTES;
     bt->block_head = ring_next(bt->block_head);
     if (bt->block_head == 0)
         bt->block_head = 1;

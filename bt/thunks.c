@@ -337,4 +337,6 @@ void thunks_emit(struct bt *bt) {
         host_panic("thunks do not fit");
     bt->blocks_start = PAGE_SIZE;
     bt->head = PAGE_SIZE;
+    bt->stubs_start = bt->stub_head =
+        (uint32_t)(bt->code.size - bt->code.size / STUBS_SHARE) & ~(STUB_BYTES - 1u);
 }

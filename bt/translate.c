@@ -228,7 +228,7 @@ static void finish(struct translation *t) {
     struct block *b = t->block;
 
     t->lags = false; /* a checked operand's instruction never does */
-    exit_emit_stubs(t);
+    exit_emit_exits(t);
     operand_emit_slow_paths(t);
     b->host_size = (uint32_t)(t->e.p - t->e.start);
     b->side_count = (uint16_t)t->side_count;
@@ -265,6 +265,7 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint
                             .cs_limit = cs->limit,
                             .page = page,
                             .host = bt->head,
+                            .stubs = bt->stub_head,
                             .table = bt->table_head};
         start(&t, bt, v, b);
         t.page_bytes = bytes;

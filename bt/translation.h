@@ -145,7 +145,9 @@ void exit_poll(struct translation *t);
 /* Block entry: leaves unless the page that the block's one crossing instruction ends on is still
  * the one it was translated from. */
 void exit_unless_second_page(struct translation *t);
-void exit_emit_stubs(struct translation *t);
+/* What stands behind the instructions: jumps of indirect calls and page checks; and the exits'
+ * stubs and table. */
+void exit_emit_exits(struct translation *t);
 /* Call to a callout with EIP and next EIP stored. */
 void exit_callout(struct translation *t, callout_fn fn, uint64_t arg);
 

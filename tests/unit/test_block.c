@@ -33,6 +33,7 @@ static struct block *insert(uint32_t base, uint32_t cs_limit) {
                         .page = page,
                         .host = vm.bt->head,
                         .table = vm.bt->table_head,
+                        .stubs = vm.bt->stub_head,
                         .host_size = 16,
                         .side_count = 1,
                         .length = 1};

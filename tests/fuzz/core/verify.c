@@ -434,6 +434,9 @@ static void branch(struct sweep *s) {
         s->targets[s->target_count++] = target - s->block->host;
         return;
     }
+    if (target >= s->block->stubs && target < block_stub(s->block, s->block->exit_count) &&
+        (target - s->block->stubs) % STUB_BYTES == 0)
+        return; /* check_stub */
     const uint32_t jumps[] = {bt->thunk_exit, bt->thunk_exit_raw, bt->thunk_exit_done,
                               bt->thunk_jump_miss, bt->thunk_return_miss};
     const uint32_t calls[] = {bt->thunk_callout, bt->thunk_prepare, bt->thunk_commit,
@@ -508,6 +511,25 @@ static void check_side_table(const struct sweep *s) {
     }
 }
 
+/* MOV of the exit's number to struct vcpu, JMP to the thunk. */
+static void check_stub(const struct sweep *s, unsigned n) {
+    uint64_t address = block_stub(s->block, n);
+    const uint8_t *code = bt_rw(s->bt, (uint32_t)address);
+    const cs_x86 *x = &s->insn->detail->x86;
+    size_t left = STUB_BYTES;
+
+    if (!cs_disasm_iter(capstone, &code, &left, &address, s->insn) || s->insn->id != X86_INS_MOV ||
+        x->operands[0].type != X86_OP_MEM || x->operands[0].mem.base != X86_REG_R15 ||
+        x->operands[0].mem.index != X86_REG_INVALID ||
+        x->operands[0].mem.disp != (int64_t)offsetof(struct vcpu, exit_slot) ||
+        x->operands[1].type != X86_OP_IMM ||
+        (uint32_t)x->operands[1].imm != EXIT_SLOT(block_number(s->bt, s->block), n))
+        BROKEN("stub %u does not give its exit's number", n);
+    if (!cs_disasm_iter(capstone, &code, &left, &address, s->insn) || s->insn->id != X86_INS_JMP ||
+        x->operands[0].type != X86_OP_IMM || (uint32_t)x->operands[0].imm != s->bt->thunk_exit)
+        BROKEN("stub %u does not leave", n);
+}
+
 static void check_exits(const struct sweep *s) {
     const struct block *b = s->block;
 
@@ -519,9 +541,7 @@ static void check_exits(const struct sweep *s) {
             BROKEN("exit %u is patched outside the block", k);
         if (x->check && (x->check < b->host || x->check + 4 > b->host + b->host_size))
             BROKEN("exit %u is checked outside the block", k);
-        if (x->unlinked && (x->unlinked < b->host || x->unlinked - b->host >= b->host_size ||
-                            !(s->what[x->unlinked - b->host] & IS_START)))
-            BROKEN("exit %u leaves through no instruction", k);
+        check_stub(s, k);
     }
 }
 
