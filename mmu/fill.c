@@ -19,7 +19,6 @@
 
 /* Neighbours looked at around a 4 KiB page: an aligned group of this many pages. */
 #define AROUND_PAGES 16u
-#define NO_PAGE      UINT32_MAX
 
 /* Entries wanted in one region: want[] of struct mmu, for pages [first, end) of the window. */
 struct fill {

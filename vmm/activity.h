@@ -25,7 +25,6 @@ enum activity {
     ACTIVITY_DEVICES,     /* timers and input */
     ACTIVITY_MMIO,        /* a device at a memory address */
     ACTIVITY_HOST,        /* terminal, files */
-    ACTIVITIES
 };
 
 /* Begins something within something else; the result is for activity_end. */

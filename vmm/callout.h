@@ -16,8 +16,8 @@
  *   bits 15:12 operand size in bytes (1, 2, 4, 8)
  *   bits 19:16 address size in bytes (2, 4)
  *   bits 21:20 repeat prefix: 0 none, 1 REP/REPE, 2 REPNE
- *   bits 63:32 immediate, zero-extended; for far pointers the offset
  *   bits 31:24 second immediate, 8 bits (ENTER's level)
+ *   bits 63:32 immediate, zero-extended; for far pointers the offset
  * and for direct far pointers v->val holds the selector (stored by the translation).
  */
 #ifndef VMM_CALLOUT_H
@@ -47,7 +47,7 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
 
 /* Every routine, one line each: name, the instructions it serves. */
 #define CALLOUT_LIST(X)                                                                            \
-    /* segments and far transfers: vmm/segment.c, far.c, iret.c, interrupt.c, sysenter.c */        \
+    /* segments and far transfers: vmm/segload.c, far.c, iret.c, softint.c, sysenter.c */          \
     X(mov_to_sreg)  /* MOV Sreg, r/m16: value in v->val, sreg in CO_REG */                         \
     X(pop_sreg)     /* POP Sreg (CO_OPSIZE 2 or 4) */                                              \
     X(load_far_ptr) /* LDS LES LFS LGS LSS: GPR in CO_REG, sreg in CO_IMM */                       \
@@ -62,7 +62,7 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(bound)                                                                                       \
     X(sysenter)                                                                                    \
     X(sysexit)                                                                                     \
-    /* system instructions: vmm/sys_*.c */                                                         \
+    /* system instructions: vmm/sys_*.c, control.c, debug_regs.c, msr.c, tsc.c, cpuid.c, hlt.c */  \
     X(lgdt)                                                                                        \
     X(lidt)                                                                                        \
     X(sgdt)                                                                                        \
@@ -91,6 +91,7 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(cpuid)                                                                                       \
     X(hlt)                                                                                         \
     X(cache_op) /* INVD WBINVD: privilege check, else nothing */                                   \
+    /* IF and I/O: vmm/flags_ops.c, port_io.c */                                                   \
     X(cli)                                                                                         \
     X(sti)                                                                                         \
     X(pushf)                                                                                       \
@@ -105,7 +106,7 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(lods)                                                                                        \
     X(cmps)                                                                                        \
     X(scas)                                                                                        \
-    /* instructions that 64-bit mode no longer has: vmm/legacy.c */                                \
+    /* instructions that 64-bit mode no longer has: vmm/bcd.c, legacy.c */                         \
     X(aaa)                                                                                         \
     X(aas)                                                                                         \
     X(daa)                                                                                         \
@@ -123,7 +124,8 @@ typedef enum callout_result (*callout_fn)(struct vcpu *v, uint64_t arg);
     X(fpu_hold)   /* before a waiting x87 instruction while FERR# is asserted: vmm/fpu_error.c */  \
     X(fpu_settle) /* behind any then; argument: it loads the status word */                        \
     X(fxrstor)                                                                                     \
-    X(undefined) /* #UD, counted as unsupported */                                                 \
+    /* faults: vmm/legacy.c */                                                                     \
+    X(undefined) /* #UD, for -d unimp: the decoder or bt/insn.def does not know the instruction */ \
     X(ud)        /* #UD, as the manual wants it */                                                 \
     X(nm)        /* #NM */                                                                         \
     X(gp)        /* #GP(0) */

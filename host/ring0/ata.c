@@ -24,7 +24,6 @@ enum {
     STATUS_ERR = 0x01,
     STATUS_DRQ = 0x08,
     STATUS_DF = 0x20,
-    STATUS_DRDY = 0x40,
     STATUS_BSY = 0x80,
     NOTHING_THERE = 0xff,
     CONTROL_NIEN = 2,

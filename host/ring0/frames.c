@@ -140,7 +140,3 @@ uint64_t frames_take_run(uint64_t bytes) {
 uint64_t frames_spare(void) {
     return free_count - committed;
 }
-
-uint64_t frames_top(void) {
-    return top;
-}

@@ -31,7 +31,5 @@ uint64_t frames_take_run(uint64_t bytes);
 
 /* Frames that are neither taken nor committed. */
 uint64_t frames_spare(void);
-/* End of the highest memory. */
-uint64_t frames_top(void);
 
 #endif

@@ -3,7 +3,7 @@
  * linker script.
  *
  *   0                      guest user code, while it runs natively: its window once more
- *   WINDOWS_BASE           guest windows, WINDOW_STRIDE apart: 4 GiB, then 4 GiB of guard
+ *   WINDOWS_BASE           guest windows, 8 GiB apart: 4 GiB, then 4 GiB of guard
  *   DIRECT_MAP             all physical memory, at DIRECT_MAP + address, not executable
  *   HEAP_BASE              host_alloc: mapped when first touched
  *   STACK16_BASE           4 GiB that show one frame again and again (stack16.c)
