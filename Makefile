@@ -54,9 +54,10 @@ LINK_FLAGS   := $(MODE_$(MODE)) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as
 
 CORE_SOURCES := $(wildcard $(foreach d,bt vmm mmu devices,$(d)/*.c $(d)/*.S))
 HOST_SOURCES := $(wildcard host/process/*.c host/process/*.S) host/stats.c
-# The ring-0 host has the core to itself, compiled for a kernel, and two files of the other host.
+# The ring-0 host has the core to itself, compiled for a kernel, and what of the other host needs no
+# libc and no system calls.
 RING0_SOURCES := $(CORE_SOURCES) $(wildcard host/ring0/*.c host/ring0/*.S) host/stats.c \
-                 host/process/rt_string.c
+                 $(patsubst %,host/process/rt_%.c,screen string)
 UNIT_SOURCES := $(filter-out tests/unit/host_stub.c,$(wildcard tests/unit/*.c))
 objects       = $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(1))))
 CORE_OBJECTS := $(call objects,$(CORE_SOURCES))

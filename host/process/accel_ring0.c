@@ -3,8 +3,9 @@
  *
  * Kernel, initrd and options travel as Multiboot modules (host/ring0/options.h has the options'
  * form); the guest's serial port is the machine's COM1, which QEMU connects as our own -serial
- * says; the VMM's words come through COM2 and a pipe to standard error. At the end the VMM writes
- * EXIT_MARK + its status to a debug port, from which QEMU makes the exit status 2n + 1.
+ * says; the VMM's words come through COM2, its lines for our files through a debug console
+ * (ring0_link.h). At the end the VMM writes EXIT_MARK + its status to a debug port, from which QEMU
+ * makes the exit status 2n + 1.
  */
 #include "host/process/accel_ring0.h"
 
@@ -16,14 +17,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "host/process/files.h"
+#include "host/process/ring0_link.h"
 
-#define MIB       (1ull << 20)
-#define EXIT_PORT "0xf4"
+#define MIB          (1ull << 20)
+#define EXIT_PORT    "0xf4"
+#define CHANNEL_PORT "0xec"
 
 enum {
     EXIT_MARK = 32,        /* host/ring0/power.h */
@@ -33,13 +37,6 @@ enum {
     LOW_GUEST_MAX = 2560,  /* a bigger guest goes above */
     VALUE = PATH_MAX + 64, /* a file name that the host has opened, and a keyword before it */
 };
-
-static volatile sig_atomic_t machine_pid;
-
-static void pass_on(int sig) {
-    if (machine_pid > 0)
-        kill((pid_t)machine_pid, sig);
-}
 
 static int fail(char message[OPTIONS_MESSAGE], const char *what) {
     snprintf(message, OPTIONS_MESSAGE, "-accel ring0: %.150s: %s", what, strerror(errno));
@@ -55,8 +52,6 @@ static int unfit(char message[OPTIONS_MESSAGE], const char *what) {
 static int check(const struct options *o, char message[OPTIONS_MESSAGE]) {
     if (o->log_path != NULL || o->log_filter != NULL || o->symbols != NULL || o->profile != NULL)
         return unfit(message, "-D, -dfilter, -symbols and -profile are for -accel process");
-    if (o->screendump != NULL)
-        return unfit(message, "-screendump-text is for -accel process");
     for (unsigned i = 0; i < OPTIONS_DISKS; i++)
         if (o->disk[i].path != NULL && o->disk[i].read_only)
             return unfit(message, "-drive: the machine has no read-only disks");
@@ -98,7 +93,9 @@ static int write_options(const struct options *o, const char *vga_bios,
     FILE *f = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
     if (f == NULL)
         return fail(message, "options");
-    fprintf(f, "# ringone options\n-messages com2\n-exit-port " EXIT_PORT "\n-m %lluK\n",
+    fprintf(f,
+            "# ringone options\n-messages com2\n-exit-port " EXIT_PORT "\n-channel " CHANNEL_PORT
+            "\n-m %lluK\n",
             (unsigned long long)(o->ram_bytes >> 10));
     fprintf(f, "-append %s\n-d %u\n", o->append, o->log_mask);
     if (o->bios != NULL)
@@ -114,6 +111,10 @@ static int write_options(const struct options *o, const char *vga_bios,
         fputs("-stats\n", f);
     if (o->debugcon.kind != CHR_NULL)
         fputs("-debugcon\n", f);
+    if (o->serial.kind == CHR_MON_STDIO)
+        fputs("-keys\n", f);
+    if (o->screendump != NULL)
+        fputs("-screendump-text\n", f);
     if (fclose(f) != 0)
         return fail(message, "options");
     return fd;
@@ -155,15 +156,18 @@ static char *module_list(const struct options *o, const char *vga_bios, int opti
     return list;
 }
 
-static void chr_name(const struct chr_option *c, char name[VALUE]) {
+/* As -chardev has it. The keys behind Ctrl-A are the VMM's. */
+static void chr_name(const struct chr_option *c, const char *id, char name[VALUE]) {
     static const char *const names[] = {[CHR_NULL] = "null",
                                         [CHR_STDIO] = "stdio",
-                                        [CHR_MON_STDIO] = "mon:stdio",
+                                        [CHR_MON_STDIO] = "stdio,signal=off",
+                                        [CHR_FILE] = "file,path=",
                                         [CHR_PTY] = "pty"};
+    char *end = name + VALUE;
+    char *at = name + snprintf(name, VALUE, "%s", names[c->kind]);
     if (c->kind == CHR_FILE)
-        snprintf(name, VALUE, "file:%s", c->path);
-    else
-        snprintf(name, VALUE, "%s", names[c->kind]);
+        at = add_file(at, end - strlen(id) - 8, c->path);
+    snprintf(at, (size_t)(end - at), ",id=%s", id);
 }
 
 static unsigned long long file_mib(const char *name) {
@@ -196,15 +200,16 @@ static void add_drives(const struct options *o, const char *drives[2 * OPTIONS_D
 
 /* In the child: becomes QEMU. */
 _Noreturn static void become_machine(const struct options *o, const char *vmm, char *modules,
-                                     int messages_fd) {
-    char memory[32], serial[VALUE], debugcon[VALUE], messages[64];
+                                     const struct ring0_link *far) {
+    char memory[32], serial[VALUE], debugcon[VALUE], messages[64], lines[64];
     static char drive_text[OPTIONS_DISKS][2 * VALUE];
     const char *drives[2 * OPTIONS_DISKS] = {NULL};
     snprintf(memory, sizeof memory, "%llu", machine_mib(o));
-    snprintf(messages, sizeof messages, "file,id=messages,path=/dev/fd/%d,append=on", messages_fd);
+    snprintf(messages, sizeof messages, "socket,id=messages,fd=%d", far->messages);
+    snprintf(lines, sizeof lines, "file,id=lines,path=/dev/fd/%d,append=on", far->lines);
     add_drives(o, drives, drive_text);
-    chr_name(&o->serial, serial);
-    chr_name(&o->debugcon, debugcon);
+    chr_name(&o->serial, "serial", serial);
+    chr_name(&o->debugcon, "debugcon", debugcon);
     const char *const argv[] = {"qemu-system-x86_64",
                                 "-accel",
                                 "tcg",
@@ -225,14 +230,22 @@ _Noreturn static void become_machine(const struct options *o, const char *vmm, c
                                 modules,
                                 "-chardev",
                                 messages,
-                                "-serial",
+                                "-chardev",
+                                lines,
+                                "-chardev",
                                 serial,
+                                "-chardev",
+                                debugcon,
+                                "-serial",
+                                "chardev:serial",
                                 "-serial",
                                 "chardev:messages",
                                 "-device",
                                 "isa-debug-exit,iobase=" EXIT_PORT ",iosize=4",
-                                "-debugcon",
-                                debugcon,
+                                "-device",
+                                "isa-debugcon,iobase=" CHANNEL_PORT ",chardev=lines",
+                                "-device",
+                                "isa-debugcon,iobase=0xe9,chardev=debugcon",
                                 drives[0],
                                 drives[1],
                                 drives[2],
@@ -246,24 +259,6 @@ _Noreturn static void become_machine(const struct options *o, const char *vmm, c
     execvp(argv[0], (char *const *)argv);
     fprintf(stderr, "ringone: -accel ring0: qemu-system-x86_64: %s\n", strerror(errno));
     _exit(EXIT_MARK);
-}
-
-/* The VMM's words to standard error, with the line ends it wants. */
-static void copy_messages(int fd) {
-    char text[1024];
-    bool raw = isatty(STDERR_FILENO);
-    for (;;) {
-        ssize_t n = read(fd, text, sizeof text);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return;
-        size_t kept = 0;
-        for (ssize_t i = 0; i < n; i++)
-            if (text[i] != '\r' || raw)
-                text[kept++] = text[i];
-        fwrite(text, 1, kept, stderr); /* at once: QEMU writes to the same terminal */
-    }
 }
 
 static int exit_status(int status, char message[OPTIONS_MESSAGE]) {
@@ -284,10 +279,24 @@ static int exit_status(int status, char message[OPTIONS_MESSAGE]) {
     return n;
 }
 
+/* The two ends of the link. */
+static bool make_link(struct ring0_link *ours, struct ring0_link *far) {
+    int messages[2], lines[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, messages) != 0 || pipe(lines) != 0)
+        return false;
+    *ours = (struct ring0_link){messages[0], lines[0]};
+    *far = (struct ring0_link){messages[1], lines[1]};
+    return true;
+}
+
+static void close_link(const struct ring0_link *link) {
+    close(link->messages);
+    close(link->lines);
+}
+
 int accel_ring0_run(const struct options *o, char message[OPTIONS_MESSAGE]) {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     char vmm[VALUE];
-    int messages[2];
+    struct ring0_link ours, far;
     if (check(o, message) != 0 || find_vmm(vmm, message) != 0)
         return -1;
     char *vga_bios = o->bios != NULL ? files_vga_bios(o->bios) : NULL;
@@ -296,22 +305,19 @@ int accel_ring0_run(const struct options *o, char message[OPTIONS_MESSAGE]) {
     free(vga_bios);
     if (options_fd < 0)
         return -1;
-    pid_t child = modules != NULL && pipe(messages) == 0 ? fork() : -1;
+    pid_t child = modules != NULL && make_link(&ours, &far) ? fork() : -1;
     if (child < 0) {
         free(modules);
         return fail(message, "start");
     }
     if (child == 0) {
-        close(messages[0]);
-        become_machine(o, vmm, modules, messages[1]);
+        close_link(&ours);
+        become_machine(o, vmm, modules, &far);
     }
-    machine_pid = child;
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        signal(signals[i], pass_on);
-    close(messages[1]);
+    close_link(&far);
     close(options_fd);
     free(modules);
-    copy_messages(messages[0]);
+    ring0_link_serve(&ours, child);
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;

@@ -26,6 +26,7 @@
 #include "host/process/profile.h"
 #include "host/process/quit.h"
 #include "host/process/report.h"
+#include "host/process/ring0_link.h"
 #include "host/process/rt_signals.h"
 #include "host/process/sandbox.h"
 #include "host/process/screen.h"
@@ -186,11 +187,13 @@ static int run_ring0(const struct options *o, struct files *files) {
         (o->serial.kind == CHR_FILE && !chr_open(CHR_SERIAL, "serial", &o->serial, message)) ||
         (o->debugcon.kind == CHR_FILE &&
          !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message)) ||
-        !blk_open(o, message))
+        !blk_open(o, message) || !screen_open(o, message))
         refuse("%s", message);
     int status = accel_ring0_run(o, message);
     if (status < 0)
         refuse("%s", message);
+    screen_close();
+    ring0_link_resume_signal();
     return status;
 }
 

@@ -17,15 +17,24 @@ bool screen_open(const struct options *o, char message[OPTIONS_MESSAGE]) {
     return file != NULL;
 }
 
+void screen_add_row(const char *row, size_t n) {
+    if (file == NULL)
+        return;
+    fwrite(row, 1, n, file);
+    fputc('\n', file);
+}
+
+void screen_close(void) {
+    if (file != NULL && fflush(file) != 0)
+        fprintf(stderr, "ringone: -screendump-text: %s\n", strerror(errno));
+}
+
 void screen_finish(const struct vm *vm) {
     char row[SCREEN_ROW_BYTES];
     size_t n;
     if (file == NULL)
         return;
-    for (unsigned i = 0; (n = screen_row(vm, i, row)) != SCREEN_NO_ROW; i++) {
-        fwrite(row, 1, n, file);
-        fputc('\n', file);
-    }
-    if (fflush(file) != 0)
-        fprintf(stderr, "ringone: -screendump-text: %s\n", strerror(errno));
+    for (unsigned i = 0; (n = screen_row(vm, i, row)) != SCREEN_NO_ROW; i++)
+        screen_add_row(row, n);
+    screen_close();
 }

@@ -22,5 +22,8 @@ size_t screen_row(const struct vm *vm, unsigned row, char out[SCREEN_ROW_BYTES])
 bool screen_open(const struct options *o, char message[OPTIONS_MESSAGE]);
 /* Writes the screen to that file, if there is one. */
 void screen_finish(const struct vm *vm);
+/* The same for a screen that comes row by row, and its end. */
+void screen_add_row(const char *row, size_t n);
+void screen_close(void);
 
 #endif

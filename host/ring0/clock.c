@@ -9,6 +9,7 @@
 #include "host/ring0/clock.h"
 
 #include "host/host.h"
+#include "host/ring0/control.h"
 #include "host/ring0/cpu_ops.h"
 #include "host/ring0/lapic.h"
 #include "host/ring0/limit.h"
@@ -140,7 +141,7 @@ void clock_wait(uint64_t deadline_ns) {
     if (deadline_ns < deadline)
         deadline = deadline_ns;
     program(host_clock_ns());
-    while (!rung && !serial_news() && host_clock_ns() < deadline_ns)
+    while (!rung && !serial_news() && !control_pending() && host_clock_ns() < deadline_ns)
         __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
     next_poll = host_clock_ns() + POLL_NS;
     program(host_clock_ns());

@@ -29,6 +29,10 @@ static inline uint8_t in8(uint16_t port) {
     return value;
 }
 
+static inline void out_bytes(uint16_t port, const void *bytes, uint64_t n) {
+    __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(n) : "d"(port) : "memory");
+}
+
 static inline void out16(uint16_t port, uint16_t value) {
     __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
 }

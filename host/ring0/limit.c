@@ -21,8 +21,7 @@ uint64_t limit_end(void) {
     return end;
 }
 
-/* Input has come in by interrupt. */
-void host_poll(void) {
+void limit_check(void) {
     if (limited && host_clock_ns() >= end)
         vm_request_stop(limited, VM_STOP_QUIT);
 }

@@ -12,5 +12,7 @@ struct vm;
  * UINT64_MAX: it need not. */
 void limit_set(struct vm *vm, uint64_t end_ns);
 uint64_t limit_end(void);
+/* At a kick: ends the VM if it is time. */
+void limit_check(void);
 
 #endif

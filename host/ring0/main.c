@@ -9,8 +9,10 @@
 #include "bt/bt.h"
 #include "host/host.h"
 #include "host/ring0/blk.h"
+#include "host/ring0/channel.h"
 #include "host/ring0/clock.h"
 #include "host/ring0/console.h"
+#include "host/ring0/control.h"
 #include "host/ring0/cpu_ops.h"
 #include "host/ring0/frames.h"
 #include "host/ring0/gdt.h"
@@ -24,6 +26,7 @@
 #include "host/ring0/paging.h"
 #include "host/ring0/power.h"
 #include "host/ring0/ram.h"
+#include "host/ring0/screendump.h"
 #include "host/ring0/selftest.h"
 #include "host/ring0/serial.h"
 #include "host/ring0/service.h"
@@ -77,6 +80,7 @@ static void read_options(void) {
         const char *trouble = options_parse(text, size, &options);
         power_set_exit_port(options.exit_port);
         console_use_port(options.messages);
+        channel_use_port(options.channel_port);
         if (trouble)
             refuse("", trouble);
         options_module = (int)i;
@@ -169,6 +173,8 @@ static void live(void) {
         if (options.no_reboot)
             return;
         vm_reset(&machine);
+        if (control_quit_asked())
+            return;
         load();
     }
 }
@@ -191,6 +197,7 @@ static void ring1_main(void) {
     create();
     load();
     trap_watch(&machine.vcpu);
+    control_watch(&machine, options.keys);
     if (options.selftest)
         selftest_privileged();
     if (options.random_count > 0) {
@@ -202,6 +209,8 @@ static void ring1_main(void) {
         limit_set(&machine, host_clock_ns() + options.limit_ms * NS_PER_MS);
     live();
     service_call(SERVICE_SERIAL, 0, 0);
+    if (options.screendump)
+        screendump_send(&machine);
     if (options.stats)
         print_stats();
     service_call(SERVICE_POWER_OFF, POWER_OK, 0);
@@ -229,5 +238,7 @@ void kernel_main(uint32_t multiboot) {
     if (!clock_init())
         refuse("", "the machine's timer does not count");
     i8259_unmask(SERIAL_IRQ);
+    i8259_unmask(CONTROL_IRQ);
+    serial_listen_com2();
     ring1_enter(ring1_main, ring1_stack + sizeof ring1_stack);
 }

@@ -123,6 +123,18 @@ static const char *take_bios(struct options *o, const char *value) {
     return NULL;
 }
 
+static const char *take_keys(struct options *o, const char *value) {
+    (void)value;
+    o->keys = true;
+    return NULL;
+}
+
+static const char *take_screendump(struct options *o, const char *value) {
+    (void)value;
+    o->screendump = true;
+    return NULL;
+}
+
 static const char *take_debugcon(struct options *o, const char *value) {
     (void)value;
     o->debugcon = true;
@@ -147,6 +159,11 @@ static const char *take_exit_port(struct options *o, const char *value) {
     return NULL;
 }
 
+static const char *take_channel(struct options *o, const char *value) {
+    o->channel_port = (uint16_t)number(&value);
+    return NULL;
+}
+
 static const struct {
     const char *name;
     const char *(*take)(struct options *o, const char *value);
@@ -163,6 +180,9 @@ static const struct {
     {"-vga-bios", take_vga_bios},
     {"-serial-console", take_serial_console},
     {"-debugcon", take_debugcon},
+    {"-keys", take_keys},
+    {"-screendump-text", take_screendump},
+    {"-channel", take_channel},
     {"-d", take_log}, /* mask of enum host_log */
     {"-messages", take_messages},
     {"-exit-port", take_exit_port},

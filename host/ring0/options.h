@@ -25,9 +25,12 @@ struct options {
     bool serial_console; /* the boot ROM's screen and keyboard is COM1, too */
     bool bios;           /* the first module but this is the boot ROM */
     bool debugcon;       /* the guest's debug console is the machine's */
+    bool keys;           /* Ctrl-A on COM1 is the prefix of the VMM's own keys */
+    bool screendump;     /* the text screen goes to the launcher at the end */
     uint32_t log_mask;
     unsigned messages; /* serial port of the VMM's own messages (serial.h) */
     uint16_t exit_port;
+    uint16_t channel_port; /* channel.h; 0: none */
 };
 
 void options_default(struct options *o);

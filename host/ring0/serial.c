@@ -8,6 +8,7 @@
 #include "host/ring0/serial.h"
 
 #include "host/host.h"
+#include "host/ring0/control.h"
 #include "host/ring0/cpu_ops.h"
 #include "host/ring0/i8259.h"
 #include "host/ring0/service.h"
@@ -74,6 +75,23 @@ void serial_init(void) {
     }
 }
 
+void serial_listen_com2(void) {
+    if (present[SERIAL_COM2])
+        out8(base[SERIAL_COM2] + IER, IER_RX);
+}
+
+bool serial_take(unsigned n, uint8_t *byte) {
+    if (!present[n] || !(in8(base[n] + LSR) & LSR_DR))
+        return false;
+    *byte = in8(base[n] + RBR);
+    return true;
+}
+
+static void receive(uint8_t byte) {
+    if (control_key(byte))
+        put(&in, byte);
+}
+
 static void set_ier(uint8_t value) {
     if (value != ier)
         out8(base[SERIAL_COM1] + IER, value);
@@ -90,7 +108,7 @@ void serial_pump(void) {
     for (;;) {
         uint8_t lsr = in8(port + LSR);
         if (lsr & LSR_DR && used(&in) < RING) {
-            put(&in, in8(port + RBR));
+            receive(in8(port + RBR));
         } else if (lsr & LSR_THRE && used(&out)) {
             for (unsigned n = 0; n < FIFO && used(&out); n++)
                 out8(port + THR, get(&out));
@@ -107,7 +125,7 @@ bool serial_interrupt(void) {
 
     (void)in8(base[SERIAL_COM1] + FCR); /* IIR: takes THRE back */
     serial_pump();
-    return in.tail != before;
+    return in.tail != before || control_pending();
 }
 
 bool serial_news(void) {

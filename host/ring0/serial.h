@@ -7,19 +7,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { SERIAL_COM1, SERIAL_COM2, SERIAL_PORTS };
 /* Channel of the debug console: the machine's port E9h. */
 enum { CHANNEL_DEBUGCON = 1 };
 enum { SERIAL_IRQ = 4 /* COM1's */ };
 
-/* Sets both up for 115200 baud, and COM1 for receiving. */
+/* Sets both up for 115200 baud. */
 void serial_init(void);
+/* Ring 0: from now on COM2's input interrupts. */
+void serial_listen_com2(void);
 
 /* Ring 0: moves what came in and what is to go out, as far as both go without waiting. */
 void serial_pump(void);
 /* COM1's interrupt. True: there is input for the guest. */
 bool serial_interrupt(void);
+/* Ring 0: takes a byte that has come in at port n, past the guest's. False: there is none. */
+bool serial_take(unsigned n, uint8_t *byte);
 /* True once after input has come in. */
 bool serial_news(void);
 

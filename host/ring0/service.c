@@ -7,6 +7,7 @@
 
 #include "host/host.h"
 #include "host/ring0/ata.h"
+#include "host/ring0/channel.h"
 #include "host/ring0/clock.h"
 #include "host/ring0/console.h"
 #include "host/ring0/cpu_ops.h"
@@ -57,6 +58,11 @@ static void debugcon(uint64_t a, uint64_t b, struct trap_frame *f) {
         out8(PORT, ((const uint8_t *)(uintptr_t)a)[i]);
 }
 
+static void channel(uint64_t a, uint64_t b, struct trap_frame *f) {
+    (void)f;
+    channel_send((enum channel_kind)a, (const char *)(uintptr_t)b);
+}
+
 static void gs_base(uint64_t a, uint64_t b, struct trap_frame *f) {
     (void)b;
     (void)f;
@@ -90,6 +96,7 @@ static const struct {
     [SERVICE_PRINT] = {print, "print"},
     [SERVICE_USER] = {user, "run user code natively"},
     [SERVICE_DEBUGCON] = {debugcon, "debug console"},
+    [SERVICE_CHANNEL] = {channel, "line to the launcher"},
     [SERVICE_GS_BASE] = {gs_base, "set GS.base"},
     [SERVICE_DISK] = {disk, "disk"},
     [SERVICE_POWER_OFF] = {off, "power off"},

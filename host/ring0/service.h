@@ -15,6 +15,7 @@ enum service {
     SERVICE_PRINT,      /* console_write(a, b) */
     SERVICE_USER,       /* user_enter(caller's frame, a) */
     SERVICE_DEBUGCON,   /* b bytes at a to port E9h */
+    SERVICE_CHANNEL,    /* channel_send(a, b) */
     SERVICE_GS_BASE,    /* GS.base = a, where WRGSBASE is missing */
     SERVICE_DISK,       /* ata_do(a) */
     SERVICE_POWER_OFF,  /* power_off(a): does not return */

@@ -18,6 +18,7 @@
 #include "bt/bt.h"
 #include "host/host.h"
 #include "host/ring0/clock.h"
+#include "host/ring0/control.h"
 #include "host/ring0/cpu_ops.h"
 #include "host/ring0/heap.h"
 #include "host/ring0/i8259.h"
@@ -137,7 +138,8 @@ void trap_handle(struct trap_frame *f) {
     } else if (f->vector < VECTOR_PIC + PIC_LINES) {
         trap_counts.interrupts++;
         unsigned line = (unsigned)f->vector - VECTOR_PIC;
-        if (i8259_acknowledge(line) && line == SERIAL_IRQ && serial_interrupt())
+        if (i8259_acknowledge(line) &&
+            (line == SERIAL_IRQ ? serial_interrupt() : line == CONTROL_IRQ && control_interrupt(f)))
             kick(f);
     } else if (f->vector == VECTOR_TIMER) {
         trap_counts.interrupts++;

@@ -1,0 +1,124 @@
+/*
+ * The link to the VMM in its emulated PC (ring0_link.h).
+ */
+#include "host/process/ring0_link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/channel.h"
+#include "host/process/screen.h"
+
+enum { ASK_AGAIN_MS = 1000, ASK_TIMES = 10 };
+
+static volatile sig_atomic_t machine_pid, caught, request_fd = -1;
+
+/* A line that is being received. */
+static char line[CHANNEL_LINE_BYTES + 1];
+static size_t length;
+
+static void ask(char request) {
+    if (request_fd >= 0 && write(request_fd, &request, 1) < 0)
+        return; /* the machine has ended */
+}
+
+static void on_signal(int sig) {
+    int saved = errno;
+    if (caught)
+        kill((pid_t)machine_pid, SIGTERM);
+    caught = sig;
+    ask(CHANNEL_QUIT);
+    errno = saved;
+}
+
+/* -- from the VMM --------------------------------------------------------------------------------
+ */
+
+static void take_line(void) {
+    if (length == 0)
+        return;
+    line[length] = '\0';
+    switch (line[0]) {
+    case CHANNEL_SCREEN:
+        screen_add_row(line + 1, length - 1);
+        break;
+    default: /* not one of ours */
+        break;
+    }
+}
+
+static void take_bytes(const char *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (bytes[i] == '\n') {
+            take_line();
+            length = 0;
+        } else if (length < CHANNEL_LINE_BYTES) {
+            line[length++] = bytes[i];
+        }
+    }
+}
+
+/* With the line ends that standard error wants. */
+static void take_words(char *bytes, size_t n) {
+    bool raw = isatty(STDERR_FILENO);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != '\r' || raw)
+            bytes[kept++] = bytes[i];
+    fwrite(bytes, 1, kept, stderr); /* at once: QEMU writes to the same terminal */
+}
+
+/* Reads what is there. False: nothing will come any more. */
+static bool receive(const struct pollfd *p, bool words) {
+    char bytes[65536];
+    if (p->revents == 0)
+        return true;
+    ssize_t n = read(p->fd, bytes, sizeof bytes);
+    if (n < 0)
+        return errno == EINTR || errno == EAGAIN;
+    if (n == 0)
+        return false;
+    if (words)
+        take_words(bytes, (size_t)n);
+    else
+        take_bytes(bytes, (size_t)n);
+    return true;
+}
+
+void ring0_link_serve(const struct ring0_link *link, pid_t machine) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct pollfd fds[] = {{.fd = link->messages, .events = POLLIN},
+                           {.fd = link->lines, .events = POLLIN}};
+    unsigned asked = 0;
+    machine_pid = machine;
+    request_fd = link->messages;
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        signal(signals[i], on_signal);
+    while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+        int n = poll(fds, 2, caught ? ASK_AGAIN_MS : -1);
+        if (n < 0)
+            continue; /* a signal */
+        if (n == 0) { /* it was not listening yet, or never will */
+            ask(CHANNEL_QUIT);
+            if (++asked > ASK_TIMES)
+                kill(machine, SIGTERM);
+        }
+        for (unsigned i = 0; i < 2; i++)
+            if (fds[i].fd >= 0 && !receive(&fds[i], i == 0))
+                fds[i].fd = -1;
+    }
+    request_fd = -1;
+}
+
+void ring0_link_resume_signal(void) {
+    if (!caught)
+        return;
+    signal(caught, SIG_DFL);
+    raise(caught);
+}

@@ -1,0 +1,23 @@
+/*
+ * What the launcher of the ring-0 host and its VMM tell each other while it runs (host/channel.h):
+ * the VMM's words go to standard error, its lines to the files that the options name; signals
+ * become requests.
+ */
+#ifndef HOST_PROCESS_RING0_LINK_H
+#define HOST_PROCESS_RING0_LINK_H
+
+#include <sys/types.h>
+
+struct ring0_link {
+    int messages; /* a socket: the VMM's words, and our requests */
+    int lines;    /* a pipe */
+};
+
+/* Serves the link until the machine, a child process, has closed both. SIGINT, SIGTERM, SIGHUP and
+ * SIGQUIT ask the VMM to end; a second one, or a VMM that does not, ends the machine. */
+void ring0_link_serve(const struct ring0_link *link, pid_t machine);
+
+/* Ends the process the way the signal that ended the VM would have; returns if there was none. */
+void ring0_link_resume_signal(void);
+
+#endif
