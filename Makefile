@@ -57,7 +57,8 @@ HOST_SOURCES := $(wildcard host/process/*.c host/process/*.S) host/stats.c
 # The ring-0 host has the core to itself, compiled for a kernel, and what of the other host needs no
 # libc and no system calls.
 RING0_SOURCES := $(CORE_SOURCES) $(wildcard host/ring0/*.c host/ring0/*.S) host/stats.c \
-                 $(patsubst %,host/process/rt_%.c,screen string)
+                 $(patsubst %,host/process/rt_%.c,dfilter guest_stack kallsyms lines report screen \
+                 string symbols symtab text trace)
 UNIT_SOURCES := $(filter-out tests/unit/host_stub.c,$(wildcard tests/unit/*.c))
 objects       = $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(1))))
 CORE_OBJECTS := $(call objects,$(CORE_SOURCES))

@@ -14,12 +14,20 @@
 
 enum channel_kind {
     CHANNEL_SCREEN = 'S', /* a row of the guest's text screen, at the end */
+    CHANNEL_TRACE = 'T',  /* a line of the trace */
+    /* an instruction for the trace, 16-, 32- and 64-bit code: address, place, bytes, names; the
+     * numbers hexadecimal, tabs between */
+    CHANNEL_CODE16 = '1',
+    CHANNEL_CODE32 = '3',
+    CHANNEL_CODE64 = '6',
 };
 
 enum { CHANNEL_LINE_BYTES = 16384 }; /* without the line feed */
 
 enum channel_request {
-    CHANNEL_QUIT = 'q', /* end the VM */
+    CHANNEL_QUIT = 'q',        /* end the VM */
+    CHANNEL_PANIC = 'p',       /* for tests: panic, soon */
+    CHANNEL_PANIC_THERE = 'P', /* and wherever the VMM is just now */
 };
 
 #endif

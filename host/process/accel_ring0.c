@@ -24,6 +24,8 @@
 
 #include "host/process/files.h"
 #include "host/process/ring0_link.h"
+#include "host/process/ring0_symbols.h"
+#include "host/process/symbols.h"
 
 #define MIB          (1ull << 20)
 #define EXIT_PORT    "0xf4"
@@ -32,7 +34,7 @@
 enum {
     EXIT_MARK = 32,        /* host/ring0/power.h */
     STATUS_PANIC = 6,      /* likewise */
-    VMM_MIB = 256,         /* translation cache, tables, page tables */
+    VMM_MIB = 320,         /* translation cache, tables, page tables */
     LOW_MIB = 3072,        /* of QEMU's PC below 4 GiB; the rest is above */
     LOW_GUEST_MAX = 2560,  /* a bigger guest goes above */
     VALUE = PATH_MAX + 64, /* a file name that the host has opened, and a keyword before it */
@@ -50,14 +52,16 @@ static int unfit(char message[OPTIONS_MESSAGE], const char *what) {
 
 /* What this host does not have. 0, or -1 with the message. */
 static int check(const struct options *o, char message[OPTIONS_MESSAGE]) {
-    if (o->log_path != NULL || o->log_filter != NULL || o->symbols != NULL || o->profile != NULL)
-        return unfit(message, "-D, -dfilter, -symbols and -profile are for -accel process");
+    if (o->profile != NULL)
+        return unfit(message, "-profile is for -accel process");
     for (unsigned i = 0; i < OPTIONS_DISKS; i++)
         if (o->disk[i].path != NULL && o->disk[i].read_only)
             return unfit(message, "-drive: the machine has no read-only disks");
     const char *append = o->append;
     if (strchr(append, '\n') != NULL)
         return unfit(message, "-append must be one line");
+    if (o->log_filter != NULL && strchr(o->log_filter, '\n') != NULL)
+        return unfit(message, "-dfilter must be one line");
     const char *files[] = {o->kernel, o->bios};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (files[i] != NULL && strchr(files[i], ' ') != NULL)
@@ -98,6 +102,9 @@ static int write_options(const struct options *o, const char *vga_bios,
             "\n-m %lluK\n",
             (unsigned long long)(o->ram_bytes >> 10));
     fprintf(f, "-append %s\n-d %u\n", o->append, o->log_mask);
+    fputs("-symbols\n", f);
+    if (o->log_filter != NULL)
+        fprintf(f, "-dfilter %s\n", o->log_filter);
     if (o->bios != NULL)
         fputs("-bios\n", f);
     if (vga_bios != NULL)
@@ -131,8 +138,9 @@ static char *add_file(char *at, const char *end, const char *name) {
     return at;
 }
 
-/* Options, ROMs, kernel, and -initrd's list as it stands. */
-static char *module_list(const struct options *o, const char *vga_bios, int options_fd) {
+/* Options, symbols, ROMs, kernel, and -initrd's list as it stands. */
+static char *module_list(const struct options *o, const char *vga_bios, int options_fd,
+                         int symbols_fd) {
     const char *const none = "";
     const char *initrd = o->initrd != NULL ? o->initrd : none;
     size_t size = 2 * (strlen(o->kernel != NULL ? o->kernel : none) +
@@ -143,7 +151,7 @@ static char *module_list(const struct options *o, const char *vga_bios, int opti
     if (list == NULL)
         return NULL;
     char *end = list + size;
-    char *at = list + snprintf(list, size, "/dev/fd/%d", options_fd);
+    char *at = list + snprintf(list, size, "/dev/fd/%d,/dev/fd/%d", options_fd, symbols_fd);
     const char *files[] = {o->bios, vga_bios, o->kernel};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (files[i] == NULL)
@@ -178,7 +186,8 @@ static unsigned long long file_mib(const char *name) {
 /* Memory for the machine: the guest's in one piece, the files, the VMM. */
 static unsigned long long machine_mib(const struct options *o) {
     unsigned long long guest = (o->ram_bytes + MIB - 1) / MIB;
-    unsigned long long rest = VMM_MIB + 2 * (file_mib(o->kernel) + file_mib(o->initrd));
+    unsigned long long rest =
+        VMM_MIB + 2 * (file_mib(o->kernel) + file_mib(o->initrd)) + ring0_symbols_mib();
     return guest <= LOW_GUEST_MAX ? guest + rest : LOW_MIB + guest + rest;
 }
 
@@ -294,16 +303,21 @@ static void close_link(const struct ring0_link *link) {
     close(link->lines);
 }
 
-int accel_ring0_run(const struct options *o, char message[OPTIONS_MESSAGE]) {
+int accel_ring0_run(const struct options *o, const struct load_blob *kernel,
+                    char message[OPTIONS_MESSAGE]) {
     char vmm[VALUE];
     struct ring0_link ours, far;
-    if (check(o, message) != 0 || find_vmm(vmm, message) != 0)
+    if (check(o, message) != 0 || find_vmm(vmm, message) != 0 ||
+        !symbols_open(o, kernel, vmm, message))
         return -1;
     char *vga_bios = o->bios != NULL ? files_vga_bios(o->bios) : NULL;
     int options_fd = write_options(o, vga_bios, message);
-    char *modules = options_fd >= 0 ? module_list(o, vga_bios, options_fd) : NULL;
+    int symbols_fd = ring0_symbols_write();
+    if (options_fd >= 0 && symbols_fd < 0)
+        fail(message, "symbols");
+    char *modules = options_fd >= 0 ? module_list(o, vga_bios, options_fd, symbols_fd) : NULL;
     free(vga_bios);
-    if (options_fd < 0)
+    if (options_fd < 0 || symbols_fd < 0)
         return -1;
     pid_t child = modules != NULL && make_link(&ours, &far) ? fork() : -1;
     if (child < 0) {
@@ -316,8 +330,9 @@ int accel_ring0_run(const struct options *o, char message[OPTIONS_MESSAGE]) {
     }
     close_link(&far);
     close(options_fd);
+    close(symbols_fd);
     free(modules);
-    ring0_link_serve(&ours, child);
+    ring0_link_serve(&ours, child, o->panic_on_signal);
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;

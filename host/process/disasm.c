@@ -217,3 +217,41 @@ void host_log_host_code(const uint8_t *code, size_t n, uint64_t address) {
     trace_host(code, n, address);
     fpu_guest_restore();
 }
+
+/* -- for the ring-0 host -- */
+
+/* Bytes as hexadecimal digits with spaces between. Returns how many. */
+static size_t parse_bytes(const char *p, uint8_t code[INSN_BYTES_MAX]) {
+    size_t n = 0;
+    while (n < INSN_BYTES_MAX) {
+        char *end;
+        unsigned long byte = strtoul(p, &end, 16);
+        if (end == p || byte > UINT8_MAX)
+            break;
+        code[n++] = (uint8_t)byte;
+        p = end;
+    }
+    return n;
+}
+
+void disasm_line(enum disasm_mode mode, char *sent) {
+    const csh handles[] = {guest16, guest32, host};
+    const char *address = strsep(&sent, "\t");
+    const char *place = strsep(&sent, "\t"), *bytes = strsep(&sent, "\t");
+    uint8_t code[INSN_BYTES_MAX];
+    char line[LOG_LINE_BYTES];
+    struct text t;
+    size_t n = sent != NULL ? parse_bytes(bytes, code) : 0;
+    if (n == 0 || insn == NULL)
+        return;
+    decode(handles[mode], code, n, strtoull(address, NULL, 16));
+    text_begin(&t, line, sizeof line);
+    text_add(&t, "%s", place);
+    text_pad(&t, mode == DISASM_64 ? HOST_PLACE_COLUMN : PLACE_COLUMN);
+    add_bytes(&t, code, n);
+    add_instruction(&t, mode == DISASM_64 ? HOST_TEXT_COLUMN : TEXT_COLUMN);
+    if (mode == DISASM_64)
+        add_field(&t);
+    text_add(&t, "%s", sent);
+    log_line(line);
+}

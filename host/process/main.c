@@ -92,7 +92,7 @@ static void parse(int argc, char **argv, struct options *o) {
 /* What may fail because of files or the host, before anything runs. */
 static void set_up(const struct options *o, struct files *files) {
     char message[OPTIONS_MESSAGE];
-    if (!files_read(o, files, message) || !symbols_open(o, &files->request.kernel, message) ||
+    if (!files_read(o, files, message) || !symbols_open(o, &files->request.kernel, NULL, message) ||
         !log_open(o, message) || !chr_open(CHR_SERIAL, "serial", &o->serial, message) ||
         !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message) || !blk_open(o, message) ||
         !screen_open(o, message) || !profile_open(o, message))
@@ -187,12 +187,13 @@ static int run_ring0(const struct options *o, struct files *files) {
         (o->serial.kind == CHR_FILE && !chr_open(CHR_SERIAL, "serial", &o->serial, message)) ||
         (o->debugcon.kind == CHR_FILE &&
          !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message)) ||
-        !blk_open(o, message) || !screen_open(o, message))
+        !blk_open(o, message) || !screen_open(o, message) || !log_open(o, message))
         refuse("%s", message);
-    int status = accel_ring0_run(o, message);
+    int status = accel_ring0_run(o, &files->request.kernel, message);
     if (status < 0)
         refuse("%s", message);
     screen_close();
+    log_flush();
     ring0_link_resume_signal();
     return status;
 }

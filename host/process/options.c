@@ -227,8 +227,8 @@ static bool take_no_reboot(struct parse *p, const char *arg) {
 }
 
 static bool take_accel(struct parse *p, const char *arg) {
-    p->o->ring0 = false;
-    if (strcmp(arg, "process") == 0)
+    p->o->ring0 = strncmp(arg, "ring0", 5) == 0;
+    if (strcmp(arg, "process") == 0 || strcmp(arg, "ring0") == 0)
         return true;
     static const struct {
         const char *arg;
@@ -241,12 +241,9 @@ static bool take_accel(struct parse *p, const char *arg) {
             p->o->form = forms[k].form;
             return true;
         }
-    if (strcmp(arg, "process,panic-on-signal=on") == 0) { /* for tests: panic.h */
+    if (strcmp(arg, "process,panic-on-signal=on") == 0 ||
+        strcmp(arg, "ring0,panic-on-signal=on") == 0) { /* for tests: panic.h */
         p->o->panic_on_signal = true;
-        return true;
-    }
-    if (strcmp(arg, "ring0") == 0) {
-        p->o->ring0 = true;
         return true;
     }
     return bad(p, "-accel: '%s' is neither process nor ring0", arg);

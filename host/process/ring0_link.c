@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "host/channel.h"
+#include "host/process/log.h"
 #include "host/process/screen.h"
 
 enum { ASK_AGAIN_MS = 1000, ASK_TIMES = 10 };
@@ -36,8 +37,13 @@ static void on_signal(int sig) {
     errno = saved;
 }
 
-/* -- from the VMM --------------------------------------------------------------------------------
- */
+static void on_panic_signal(int sig) {
+    int saved = errno;
+    ask(sig == SIGUSR1 ? CHANNEL_PANIC : CHANNEL_PANIC_THERE);
+    errno = saved;
+}
+
+/* -- from the VMM -- */
 
 static void take_line(void) {
     if (length == 0)
@@ -46,6 +52,18 @@ static void take_line(void) {
     switch (line[0]) {
     case CHANNEL_SCREEN:
         screen_add_row(line + 1, length - 1);
+        break;
+    case CHANNEL_TRACE:
+        log_line(line + 1);
+        break;
+    case CHANNEL_CODE16:
+        disasm_line(DISASM_16, line + 1);
+        break;
+    case CHANNEL_CODE32:
+        disasm_line(DISASM_32, line + 1);
+        break;
+    case CHANNEL_CODE64:
+        disasm_line(DISASM_64, line + 1);
         break;
     default: /* not one of ours */
         break;
@@ -87,10 +105,12 @@ static bool receive(const struct pollfd *p, bool words) {
         take_words(bytes, (size_t)n);
     else
         take_bytes(bytes, (size_t)n);
+    if (n < (ssize_t)sizeof bytes) /* there is no more just now */
+        log_flush();
     return true;
 }
 
-void ring0_link_serve(const struct ring0_link *link, pid_t machine) {
+void ring0_link_serve(const struct ring0_link *link, pid_t machine, bool panic_on_signal) {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     struct pollfd fds[] = {{.fd = link->messages, .events = POLLIN},
                            {.fd = link->lines, .events = POLLIN}};
@@ -100,6 +120,10 @@ void ring0_link_serve(const struct ring0_link *link, pid_t machine) {
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         signal(signals[i], on_signal);
+    if (panic_on_signal) {
+        signal(SIGUSR1, on_panic_signal);
+        signal(SIGUSR2, on_panic_signal);
+    }
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
         int n = poll(fds, 2, caught ? ASK_AGAIN_MS : -1);
         if (n < 0)

@@ -6,6 +6,7 @@
 #ifndef HOST_PROCESS_RING0_LINK_H
 #define HOST_PROCESS_RING0_LINK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct ring0_link {
@@ -14,8 +15,9 @@ struct ring0_link {
 };
 
 /* Serves the link until the machine, a child process, has closed both. SIGINT, SIGTERM, SIGHUP and
- * SIGQUIT ask the VMM to end; a second one, or a VMM that does not, ends the machine. */
-void ring0_link_serve(const struct ring0_link *link, pid_t machine);
+ * SIGQUIT ask the VMM to end; a second one, or a VMM that does not, ends the machine.
+ * panic_on_signal: SIGUSR1 and SIGUSR2 make it panic (panic.h). */
+void ring0_link_serve(const struct ring0_link *link, pid_t machine, bool panic_on_signal);
 
 /* Ends the process the way the signal that ended the VM would have; returns if there was none. */
 void ring0_link_resume_signal(void);

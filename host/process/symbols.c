@@ -46,24 +46,26 @@ static bool read_named(const char *path, char message[OPTIONS_MESSAGE]) {
     return false;
 }
 
-/* Our own symbols. A stripped program has none, which is fine. */
-static void read_own(void) {
+/* The VMM's own symbols. A stripped program has none, which is fine. */
+static void read_own(const char *vmm) {
     char message[OPTIONS_MESSAGE];
     struct load_blob file;
     uint64_t address;
-    if (!files_read_one("", "/proc/self/exe", &file, message))
+    if (!files_read_one("", vmm != NULL ? vmm : "/proc/self/exe", &file, message))
         return;
-    if (symfile_read_elf(&file, &symbols.own) &&
-        symtab_address(&symbols.own, "symbols_open", &address))
+    bool good = symfile_read_elf(&file, &symbols.own);
+    if (good && vmm != NULL)
+        symbols.own_slide = 0;
+    else if (good && symtab_address(&symbols.own, "symbols_open", &address))
         symbols.own_slide = (uint64_t)(uintptr_t)symbols_open - address;
     else
         symbols.own = (struct symtab){0};
     free((void *)file.data);
 }
 
-bool symbols_open(const struct options *o, const struct load_blob *kernel,
+bool symbols_open(const struct options *o, const struct load_blob *kernel, const char *vmm,
                   char message[OPTIONS_MESSAGE]) {
-    read_own();
+    read_own(vmm);
     if (!symtab_create(&symbols.live, LIVE_SYMBOLS, LIVE_NAME_BYTES))
         symbols.live = (struct symtab){0}; /* no names then */
     if (o->symbols != NULL)

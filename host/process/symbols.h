@@ -32,8 +32,9 @@ struct symbol_place {
     uint32_t line;
 };
 
-/* Reads what the options name. False: message says which file and why not. */
-bool symbols_open(const struct options *o, const struct load_blob *kernel,
+/* Reads what the options name, and the VMM's own symbols from an ELF file that runs where it was
+ * linked, or, with NULL, from this program. False: message says which file and why not. */
+bool symbols_open(const struct options *o, const struct load_blob *kernel, const char *vmm,
                   char message[OPTIONS_MESSAGE]);
 /* The guest whose addresses are asked for. */
 void symbols_watch(const struct vm *vm);

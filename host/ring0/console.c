@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "host/ring0/format.h"
+#include "host/process/text.h"
 #include "host/ring0/serial.h"
 #include "host/ring0/service.h"
 #include "host/ring0/vga.h"
@@ -18,10 +18,9 @@ void console_use_port(unsigned p) {
     port = p;
 }
 
-void console_write(const char *text, size_t n) {
+static void write_port(const char *text, size_t n) {
     size_t start = 0;
 
-    vga_write(text, n);
     for (size_t i = 0; i < n; i++) {
         if (text[i] != '\n')
             continue;
@@ -32,12 +31,23 @@ void console_write(const char *text, size_t n) {
     serial_write(port, text + start, n - start);
 }
 
-bool console_vprint(const char *fmt, va_list ap) {
-    char line[LINE];
-    size_t n = format_text(line, sizeof line, fmt, ap);
+void console_write(const char *text, size_t n) {
+    vga_write(text, n);
+    write_port(text, n);
+}
 
-    service_call(SERVICE_PRINT, (uint64_t)(uintptr_t)line, n);
-    return n > 0 && line[n - 1] == '\n';
+void console_report(const char *line) {
+    for (; *line != '\0'; line++)
+        write_port(line, 1);
+}
+
+void console_vprint(const char *fmt, va_list ap) {
+    char line[LINE];
+    struct text t;
+
+    text_begin(&t, line, sizeof line);
+    text_vadd(&t, fmt, ap);
+    service_call(SERVICE_PRINT, (uint64_t)(uintptr_t)line, t.length);
 }
 
 void console_print(const char *fmt, ...) {

@@ -10,12 +10,13 @@
 #include "host/host.h"
 #include "host/process/screen.h"
 #include "host/ring0/limit.h"
+#include "host/ring0/panic.h"
 #include "host/ring0/serial.h"
 #include "host/ring0/service.h"
 #include "vmm/vm.h"
 
 enum { CTRL_A = 1, TRIES = 3 };
-enum { ASK_QUIT = 1, ASK_SCREEN = 2, ASK_KEYS = 4 };
+enum { ASK_QUIT = 1, ASK_SCREEN = 2, ASK_KEYS = 4, ASK_PANIC = 8 };
 
 static struct vm *subject;
 static bool keys, prefix_seen, quit;
@@ -58,10 +59,14 @@ bool control_key(uint8_t byte) {
 bool control_interrupt(struct trap_frame *f) {
     uint8_t byte;
 
-    (void)f;
-    while (serial_take(SERIAL_COM2, &byte))
+    while (serial_take(SERIAL_COM2, &byte)) {
         if (byte == CHANNEL_QUIT)
             ask(ASK_QUIT);
+        else if (byte == CHANNEL_PANIC)
+            ask(ASK_PANIC);
+        else if (byte == CHANNEL_PANIC_THERE)
+            panic_screen("asked for by SIGUSR2", f);
+    }
     return control_pending();
 }
 
@@ -105,6 +110,8 @@ void host_poll(void) {
     if (!control_pending())
         return;
     what = __atomic_exchange_n(&asked, 0, __ATOMIC_SEQ_CST);
+    if (what & ASK_PANIC)
+        host_panic("asked for by SIGUSR1");
     if (what & ASK_QUIT) {
         quit = true;
         vm_request_stop(subject, VM_STOP_QUIT);

@@ -1,42 +1,205 @@
 /*
- * Trace lines (-d). There is no disassembler here: code is shown as bytes.
+ * Trace lines (log.h, host/process/log.h).
+ *
+ * What code there is, and the names in it, are known here; its text is the launcher's to make. So
+ * an instruction goes there as address, place, bytes and names, with tabs between.
  */
+#include "host/ring0/log.h"
+
+#include <Zydis/Decoder.h>
+
+#include "bt/bt.h"
 #include "host/host.h"
+#include "host/process/log.h"
+#include "host/process/report.h"
+#include "host/process/symbols.h"
+#include "host/process/text.h"
+#include "host/ring0/channel.h"
 #include "host/ring0/console.h"
-#include "vmm/vcpu.h"
+#include "mmu/mmu.h"
+#include "vmm/vm.h"
 
-uint32_t host_log_mask;
+enum { BLOCK_BYTES_MAX = 512, NAMES_PER_LINE = 2 };
+enum mode { CODE16, CODE32, CODE64, MODES };
 
-void host_log(const char *fmt, ...) {
-    va_list ap;
+static const struct vm *subject;
+static ZydisDecoder decoders[MODES];
 
-    va_start(ap, fmt);
-    bool ended = console_vprint(fmt, ap);
-    va_end(ap);
-    if (!ended)
-        console_print("\n");
+const char *log_start(uint32_t mask, const char *filter) {
+    static const struct {
+        ZydisMachineMode mode;
+        ZydisStackWidth width;
+    } modes[MODES] = {{ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16},
+                      {ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32},
+                      {ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64}};
+    static char message[OPTIONS_MESSAGE];
+
+    for (unsigned i = 0; i < MODES; i++)
+        ZydisDecoderInit(&decoders[i], modes[i].mode, modes[i].width);
+    host_log_mask = mask;
+    return !filter || dfilter_parse(&log_filter, filter, message) ? NULL : message;
 }
 
-static void print_bytes(const char *tag, const uint8_t *bytes, size_t n, uint64_t address) {
-    for (size_t i = 0; i < n; i++) {
-        if (i % 16 == 0)
-            console_print("%s%s %08lx ", i ? "\n" : "", tag, address + i);
-        console_print(" %02x", bytes[i]);
+void log_watch(const struct vm *vm) {
+    subject = vm;
+}
+
+void log_line(const char *line) {
+    if (channel_is_open()) {
+        channel_line(CHANNEL_TRACE, line);
+        return;
     }
-    console_print("\n");
+    char last = '\0';
+    for (const char *p = line; *p != '\0'; p++)
+        last = *p;
+    console_print(last == '\n' ? "%s" : "%s\n", line);
+}
+
+/* What an instruction's operands say: immediates, displacements, where it jumps to. */
+struct numbers {
+    size_t length; /* of the instruction; 1 where there is none */
+    uint64_t value[3];
+    unsigned count;
+};
+
+static void decode(enum mode mode, const uint8_t *code, size_t n, uint64_t address,
+                   struct numbers *out) {
+    ZydisDecodedInstruction z;
+
+    *out = (struct numbers){.length = 1};
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoders[mode], NULL, code, n, &z)))
+        return;
+    out->length = z.length;
+    for (unsigned i = 0; i < 2; i++)
+        if (z.raw.imm[i].size != 0)
+            out->value[out->count++] = z.raw.imm[i].is_relative
+                                           ? address + z.length + (uint64_t)z.raw.imm[i].value.s
+                                           : z.raw.imm[i].value.u;
+    if (z.raw.disp.size != 0) {
+        bool relative = mode == CODE64 && z.raw.modrm.mod == 0 && z.raw.modrm.rm == 5;
+        out->value[out->count++] = (uint64_t)z.raw.disp.value + (relative ? address + z.length : 0);
+    }
+}
+
+/* One instruction, with the names behind `names`. */
+static void code_line(enum mode mode, uint64_t address, const char *place, const uint8_t *code,
+                      size_t n, const char *names) {
+    static const enum channel_kind kinds[MODES] = {CHANNEL_CODE16, CHANNEL_CODE32, CHANNEL_CODE64};
+    bool open = channel_is_open();
+    char line[2 * LOG_LINE_BYTES];
+    struct text t;
+
+    text_begin(&t, line, sizeof line);
+    if (open)
+        text_add(&t, "%llx\t", (unsigned long long)address);
+    text_add(&t, open ? "%s\t" : "%s  ", place);
+    for (size_t i = 0; i < n; i++)
+        text_add(&t, "%02x ", code[i]);
+    text_add(&t, open ? "\t%s" : "%s", names);
+    if (open)
+        channel_line(kinds[mode], line);
+    else
+        log_line(line);
+}
+
+/* -- guest code -- */
+
+static void add_operand_names(struct text *t, const struct numbers *numbers) {
+    unsigned named = 0;
+
+    for (unsigned i = 0; i < numbers->count && named < NAMES_PER_LINE; i++) {
+        size_t before = t->length;
+        symbols_add_place(t, (uint32_t)numbers->value[i]);
+        named += t->length > before;
+    }
+}
+
+static void trace_guest(const struct vcpu *v, uint32_t gla, const uint8_t *code, size_t n,
+                        enum mode mode) {
+    char line[LOG_LINE_BYTES], names[LOG_LINE_BYTES];
+    struct text t;
+
+    log_line("----------------");
+    text_begin(&t, line, sizeof line);
+    text_add(&t, "IN:");
+    symbols_add_place(&t, gla);
+    text_add(&t, " cs:eip %04x:%08x cpl %u cr3 %08x", v->seg[SEG_CS].sel, gla - v->seg[SEG_CS].base,
+             v->cpl, v->cr3);
+    log_line(line);
+    while (n > 0) {
+        struct numbers numbers;
+        decode(mode, code, n, gla, &numbers);
+        text_begin(&t, line, sizeof line);
+        text_add(&t, "0x%08x", gla);
+        symbols_add_place(&t, gla);
+        text_add(&t, ":  ");
+        text_begin(&t, names, sizeof names);
+        add_operand_names(&t, &numbers);
+        code_line(mode, gla, line, code, numbers.length, names);
+        code += numbers.length;
+        gla += (uint32_t)numbers.length;
+        n -= numbers.length;
+    }
 }
 
 void host_log_guest_code(struct vcpu *v, uint32_t gla, const uint8_t *bytes, size_t n,
                          bool code32) {
-    uint32_t rest = PAGE_SIZE - gla % PAGE_SIZE;
+    uint8_t code[BLOCK_BYTES_MAX];
+    uint32_t first = PAGE_SIZE - gla % PAGE_SIZE;
 
-    if (!LOG_ON(LOG_IN_ASM))
+    if (LOG_ON(LOG_GUEST_ERRORS))
+        report_guest_panic(v, gla);
+    if (!LOG_ON(LOG_IN_ASM) || !dfilter_passes(&log_filter, gla))
         return;
-    host_log("in  cs:eip %04x:%08x cr3 %08x cpl %u, %u-bit", v->seg[SEG_CS].sel, gla, v->cr3,
-             v->cpl, code32 ? 32 : 16);
-    print_bytes("in ", bytes, n < rest ? n : rest, gla);
+    if (n > sizeof code)
+        n = sizeof code;
+    if (first > n)
+        first = (uint32_t)n;
+    memcpy(code, bytes, first);
+    n = first + mmu_peek(v, gla + first, code + first, (uint32_t)n - first);
+    trace_guest(v, gla, code, n, code32 ? CODE32 : CODE16);
+}
+
+/* -- host code -- */
+
+static void add_host_names(struct text *t, const struct numbers *numbers, uint64_t start,
+                           uint64_t size) {
+    for (unsigned i = 0; i < numbers->count; i++) {
+        uint64_t value = numbers->value[i];
+        if (value - start < size)
+            text_add(t, " <+0x%llx>", (unsigned long long)(value - start));
+        else if (value > UINT32_MAX)
+            symbols_add_host_place(t, value);
+    }
 }
 
 void host_log_host_code(const uint8_t *code, size_t n, uint64_t address) {
-    print_bytes("out", code, n, address);
+    char line[LOG_LINE_BYTES], names[LOG_LINE_BYTES];
+    struct text t;
+    uint32_t gla, shown = 0;
+    bool any = false;
+
+    if (subject && bt_guest_place(subject, address, &gla) && !dfilter_passes(&log_filter, gla))
+        return;
+    text_begin(&t, line, sizeof line);
+    text_add(&t, "OUT: [size=%zu]", n);
+    log_line(line);
+    for (size_t at = 0; at < n;) {
+        struct numbers numbers;
+        if (subject && bt_guest_place(subject, address + at, &gla) && (!any || gla != shown)) {
+            text_begin(&t, line, sizeof line);
+            text_add(&t, "  -- guest addr 0x%08x", gla);
+            symbols_add_place(&t, gla);
+            log_line(line);
+            shown = gla;
+            any = true;
+        }
+        decode(CODE64, code + at, n - at, address + at, &numbers);
+        text_begin(&t, line, sizeof line);
+        text_add(&t, "0x%llx:  ", (unsigned long long)(address + at));
+        text_begin(&t, names, sizeof names);
+        add_host_names(&t, &numbers, address, n);
+        code_line(CODE64, address + at, line, code + at, numbers.length, names);
+        at += numbers.length;
+    }
 }

@@ -21,7 +21,9 @@
 #include "host/ring0/lapic.h"
 #include "host/ring0/layout.h"
 #include "host/ring0/limit.h"
+#include "host/ring0/log.h"
 #include "host/ring0/multiboot.h"
+#include "host/ring0/names.h"
 #include "host/ring0/options.h"
 #include "host/ring0/paging.h"
 #include "host/ring0/power.h"
@@ -87,18 +89,26 @@ static void read_options(void) {
     }
 }
 
-/* The other modules: the ROM if there is one, the kernel, what is for the guest. */
+/* The other modules: symbols and ROMs if there are any, the kernel, what is for the guest. */
 static void sort_modules(void) {
     bool rom_next = options.bios, vga_rom_next = options.vga_bios;
 
     request.modules = guest_modules;
     request.cmdline = options.append;
-    host_log_mask = options.log_mask;
+    bool symbols_next = options.symbols;
+    const char *trouble = log_start(options.log_mask, options.log_filter);
+    if (trouble)
+        refuse("", trouble);
     for (int i = 0; i < (int)boot.module_count; i++) {
         const struct boot_module *m = &boot.modules[i];
         if (i == options_module)
             continue;
-        if (rom_next) {
+        if (symbols_next) {
+            trouble = names_take(direct_map(m->at.start), m->at.end - m->at.start);
+            if (trouble)
+                refuse("", trouble);
+            symbols_next = false;
+        } else if (rom_next) {
             rom = blob(m);
             rom_next = false;
         } else if (vga_rom_next) {
@@ -169,12 +179,13 @@ static void live(void) {
         if (machine.stop != VM_STOP_RESET && machine.stop != VM_STOP_TRIPLE_FAULT)
             return;
         if (machine.stop == VM_STOP_TRIPLE_FAULT)
-            console_print("ringone: guest triple fault\n");
+            names_say_triple_fault(&machine);
         if (options.no_reboot)
             return;
         vm_reset(&machine);
         if (control_quit_asked())
             return;
+        names_forget();
         load();
     }
 }
@@ -197,6 +208,8 @@ static void ring1_main(void) {
     create();
     load();
     trap_watch(&machine.vcpu);
+    names_watch(&machine);
+    log_watch(&machine);
     control_watch(&machine, options.keys);
     if (options.selftest)
         selftest_privileged();
@@ -238,7 +251,9 @@ void kernel_main(uint32_t multiboot) {
     if (!clock_init())
         refuse("", "the machine's timer does not count");
     i8259_unmask(SERIAL_IRQ);
-    i8259_unmask(CONTROL_IRQ);
-    serial_listen_com2();
+    if (channel_is_open()) { /* on a PC without launcher COM2 is not ours */
+        i8259_unmask(CONTROL_IRQ);
+        serial_listen_com2();
+    }
     ring1_enter(ring1_main, ring1_stack + sizeof ring1_stack);
 }

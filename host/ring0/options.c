@@ -129,6 +129,17 @@ static const char *take_keys(struct options *o, const char *value) {
     return NULL;
 }
 
+static const char *take_symbols(struct options *o, const char *value) {
+    (void)value;
+    o->symbols = true;
+    return NULL;
+}
+
+static const char *take_filter(struct options *o, const char *value) {
+    o->log_filter = value;
+    return NULL;
+}
+
 static const char *take_screendump(struct options *o, const char *value) {
     (void)value;
     o->screendump = true;
@@ -181,6 +192,8 @@ static const struct {
     {"-serial-console", take_serial_console},
     {"-debugcon", take_debugcon},
     {"-keys", take_keys},
+    {"-symbols", take_symbols},
+    {"-dfilter", take_filter},
     {"-screendump-text", take_screendump},
     {"-channel", take_channel},
     {"-d", take_log}, /* mask of enum host_log */

@@ -6,8 +6,9 @@
 
 struct trap_frame;
 
-/* Ring 0: shows why (NULL: an exception, as the frame says), the registers, a backtrace and the
- * virtual CPU on both consoles, and ends. frame may be NULL. */
+/* Ring 0: shows why (NULL: an exception, as the frame says), the registers and a backtrace on both
+ * consoles, the virtual CPU and how it got there on the serial port, and ends. frame may be NULL.
+ */
 _Noreturn void panic_screen(const char *why, const struct trap_frame *frame);
 
 #endif

@@ -106,7 +106,7 @@ CHECKS = [
     ("profile", ["-kernel", "{good}", "-profile", "/nonexistent/p"],
      "-profile: cannot write '/nonexistent/p': No such file or directory"),
     ("profile-ring0", ["-kernel", "{good}", "-accel", "ring0", "-profile", "{text}"],
-     "-accel ring0: -D, -dfilter, -symbols and -profile are for -accel process"),
+     "-accel ring0: -profile is for -accel process"),
     ("long-disk", ["-hda", LONG], f"-hda: cannot open '{LONG[:150]}': File name too long"),
     ("long-disk-ring0", ["-accel", "ring0", "-drive", f"file={LONG}"],
      f"-drive: cannot open '{LONG[:150]}': File name too long"),

@@ -30,6 +30,12 @@ def monitor(name):
     return {"ringone": [RINGONE], "ring0": [RINGONE, "-accel", "ring0"], "qemu": QEMU}[name]
 
 
+REFERENCE = os.environ.get("REFERENCE", "ringone")
+# ringone on the host that is asked for, and how -accel calls that host.
+MONITOR = monitor(REFERENCE)
+ACCEL = "ring0" if REFERENCE == "ring0" else "process"
+
+
 def run_parameter(script):
     """The kernel parameter that makes guest-init run a shell script."""
     return "run=" + base64.b64encode(script.encode()).decode()

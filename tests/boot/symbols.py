@@ -20,9 +20,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from machine import (  # noqa: E402
+    ACCEL,
     INIT_REACHED,
+    MONITOR,
     PROMPT,
-    RINGONE,
     Machine,
     MachineError,
     boot_options,
@@ -47,7 +48,7 @@ def boot_traced(folder, script, *options, kernel="686", append="quiet"):
     """Runs a script in the guest to its end with a trace; returns the output and the trace."""
     arguments = boot_options(kernel=kernel, append=f"{append} {run_parameter(script)}")
     path = os.path.join(folder, "trace")
-    with Machine([RINGONE] + arguments + ["-D", path] + list(options)) as machine:
+    with Machine(MONITOR + arguments + ["-D", path] + list(options)) as machine:
         machine.expect(INIT_REACHED + r"\n")
         start = machine.seen
         match, _ = machine.expect(r"^ringone: run ended, status 0\n", 300)
@@ -129,8 +130,8 @@ def system_map_moves_with_the_kernel():
 
 def panic_report_after(seconds, signal_name, *options):
     """What ringone says when it is made to panic that long after the guest's prompt."""
-    command = [RINGONE] + boot_options(append="quiet")
-    with Machine(command + ["-accel", "process,panic-on-signal=on"] + list(options)) as machine:
+    command = MONITOR + boot_options(append="quiet")
+    with Machine(command + ["-accel", ACCEL + ",panic-on-signal=on"] + list(options)) as machine:
         machine.expect(PROMPT)
         time.sleep(seconds)
         os.kill(machine.process.pid, getattr(signal, signal_name))
@@ -185,7 +186,7 @@ def panic_without_the_sandbox_is_the_same():
 def guest_panic_is_traced():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "trace")
-        command = [RINGONE] + boot_options(append="quiet panic=1")
+        command = MONITOR + boot_options(append="quiet panic=1")
         command += ["-no-reboot", "-d", "guest_errors", "-D", path]
         with Machine(command) as machine:
             machine.expect(PROMPT)
@@ -250,7 +251,7 @@ def make_guest(folder, *flags, text=GUEST_SOURCE):
 
 
 def own_kernel(kernel, *options):
-    return [RINGONE, "-m", "16", "-kernel", kernel, "-nographic", *options]
+    return MONITOR + ["-m", "16", "-kernel", kernel, "-nographic", *options]
 
 
 @test("SIGUSR1", "SIGUSR2")
@@ -258,7 +259,7 @@ def elf_kernel_has_names_and_a_backtrace(signal_name):
     """A guest that does not idle: the panic catches it in the middle of translated code."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "trace")
-        command = own_kernel(make_guest(folder), "-accel", "process,panic-on-signal=on", "-d",
+        command = own_kernel(make_guest(folder), "-accel", ACCEL + ",panic-on-signal=on", "-d",
                              "in_asm", "-D", path)  # fmt: skip
         with Machine(command) as machine:
             machine.expect("^spinning\n")
