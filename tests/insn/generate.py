@@ -163,7 +163,10 @@ class Builder:
             access |= 8 | (2 if rng.random() < 0.7 else 0)
         else:
             access |= (2 if rng.random() < 0.8 else 0) | (4 if rng.random() < 0.3 else 0)
-        return base, limit, access, large | (2 if rng.random() < 0.75 else 0)
+        flags = large | (2 if rng.random() < 0.75 else 0)
+        if (base, limit, access, flags) == (0, 0, 0x71, 0):
+            limit = 1  # Linux takes this very one for an order to empty the entry
+        return base, limit, access, flags
 
     def ldt(self, k):
         """LDT entry k."""
