@@ -119,7 +119,8 @@ $(BUILD)/%.o: %.S Makefile | $(ZYDIS)/libzydis.a
 	@echo '  CC    $<'
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(HOST_OBJECTS) $(RING0_OBJECTS)) $(addsuffix .d,$(UNIT_TESTS))
+-include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(HOST_OBJECTS) $(RING0_OBJECTS)) $(addsuffix .d,$(UNIT_TESTS)) \
+         $(wildcard $(BUILD)/tests/unit/host_stub.d $(BUILD)/tests/fuzz/core/*.d)
 
 # --- use --------------------------------------------------------------------------------------
 

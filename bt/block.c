@@ -58,46 +58,59 @@ static void unhash(struct bt *bt, struct block *b) {
     *link = b->next;
 }
 
+static struct block *exit_block(struct bt *bt, uint32_t number) {
+    return &bt->blocks[number / BLOCK_EXITS];
+}
+
 static struct block_exit *exit_of(struct bt *bt, uint32_t number) {
-    return &block_exits(bt, &bt->blocks[number / BLOCK_EXITS])[number % BLOCK_EXITS];
+    return &block_exits(bt, exit_block(bt, number))[number % BLOCK_EXITS];
+}
+
+/* Where the branch goes: host code of `from`, writable. */
+static void set_branch(struct bt *bt, const struct block *from, const struct block_exit *x,
+                       uint32_t target_offset, uint32_t minus_id) {
+    uint8_t *code = bt_rw(bt, from->host);
+
+    if (x->check)
+        memcpy(code + x->check, &minus_id, sizeof minus_id);
+    emit_patch32(code + x->patch, bt_rw(bt, target_offset));
 }
 
 void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to) {
     struct block_exit *x = &block_exits(bt, from)[n];
+    uint32_t number = EXIT_NUMBER(block_number(bt, from), n);
 
     if (!x->patch || x->to)
         return;
-    if (x->check) {
-        uint32_t minus_id = 0u - bt->pages[to->page].id;
-        memcpy(bt_rw(bt, x->check), &minus_id, 4);
-    }
-    emit_patch32(bt_rw(bt, x->patch), bt_rw(bt, to->host));
+    set_branch(bt, from, x, to->host, 0u - bt->pages[to->page].id);
     x->to = block_number(bt, to);
+    x->prev_in = 0;
     x->next_in = to->incoming;
-    to->incoming = EXIT_NUMBER(block_number(bt, from), n);
+    if (to->incoming)
+        exit_of(bt, to->incoming)->prev_in = number;
+    to->incoming = number;
     bt->stats.chained++;
 }
 
+/* The target has died, with its list. */
 static void unchain(struct bt *bt, uint32_t number) {
-    static const uint32_t no_id = UINT32_MAX;
+    const struct block *from = exit_block(bt, number);
     struct block_exit *x = exit_of(bt, number);
-    uint32_t stub = block_stub(&bt->blocks[number / BLOCK_EXITS], number % BLOCK_EXITS);
 
-    if (x->check)
-        memcpy(bt_rw(bt, x->check), &no_id, 4);
-    emit_patch32(bt_rw(bt, x->patch), bt_rw(bt, stub));
+    /* no page has id 1 */
+    set_branch(bt, from, x, block_stub(from, number % BLOCK_EXITS), 0u - 1u);
     x->to = 0;
-    x->next_in = 0;
     bt->stats.unchained++;
 }
 
-/* Takes exit `number` off its target's list of incoming branches. */
-static void forget_incoming(struct bt *bt, uint32_t number, struct block_exit *x) {
-    uint32_t *link = &bt->blocks[x->to].incoming;
-
-    while (*link != number)
-        link = &exit_of(bt, *link)->next_in;
-    *link = x->next_in;
+/* Takes an exit off its target's list. Any number of blocks may go to one: no list is walked. */
+static void forget_incoming(struct bt *bt, struct block_exit *x) {
+    if (x->prev_in)
+        exit_of(bt, x->prev_in)->next_in = x->next_in;
+    else
+        bt->blocks[x->to].incoming = x->next_in;
+    if (x->next_in)
+        exit_of(bt, x->next_in)->prev_in = x->prev_in;
     x->to = 0;
 }
 
@@ -112,7 +125,7 @@ void block_kill(struct bt *bt, struct block *b) {
     }
     for (unsigned n = 0; n < b->exit_count; n++)
         if (block_exits(bt, b)[n].to)
-            forget_incoming(bt, EXIT_NUMBER(block_number(bt, b), n), &block_exits(bt, b)[n]);
+            forget_incoming(bt, &block_exits(bt, b)[n]);
     jumpcache_drop(bt, b);
     unhash(bt, b);
     codepage_drop_block(bt, b);

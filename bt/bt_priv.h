@@ -36,12 +36,15 @@ enum {
 /* Where a direct branch leaves its block, and where it has been patched to go. They stand behind
  * the block's side table. */
 struct block_exit {
-    uint32_t target;  /* EIP */
-    uint32_t patch;   /* TC offset of the branch displacement that chaining rewrites; 0 none */
-    uint32_t check;   /* TC offset of the page check's immediate; 0: chained without a check */
-    uint32_t to;      /* block chained to; 0 none */
-    uint32_t next_in; /* next exit (EXIT_NUMBER) chained to the same block; 0 end */
+    uint32_t target; /* EIP */
+    uint32_t to;     /* block chained to; 0 none */
+    /* exits (EXIT_NUMBER) chained to the same block, behind and before it; 0 none */
+    uint32_t next_in, prev_in;
+    /* in the block's host code: */
+    uint16_t patch; /* the branch displacement that chaining rewrites; 0 none */
+    uint16_t check; /* the page check's immediate; 0: chained without a check */
 };
+_Static_assert(BLOCK_MAX_HOST_BYTES <= UINT16_MAX, "struct block_exit has offsets of 16 bits");
 
 /* A translation. Block 0 is never used, so that 0 means none. A cache line of the host: looking for
  * one touches no more of it. */

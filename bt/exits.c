@@ -209,6 +209,11 @@ void exit_unless_second_page(struct translation *t) {
     emit_mov64_rr(e, RCX, R9);
 }
 
+/* Where in the block's host code. */
+static uint16_t offset_of(const struct translation *t, const uint8_t *code) {
+    return (uint16_t)(code - t->e.start);
+}
+
 /*
  * The chained jump into another page:
  *     mov r9, rcx; mov ecx, [code_tlb + slot]; lea ecx, [rcx - id]; jrcxz ok
@@ -221,15 +226,14 @@ static void emit_page_check(struct translation *t, struct block_exit *x, uint8_t
     uint8_t *ok;
 
     /* no id is 1: block_chain() puts the right one here */
-    x->check =
-        (uint32_t)(emit_compare_page(t, x->target + (b->gla - b->eip), 1, &ok) - t->bt->code.rw);
+    x->check = offset_of(t, emit_compare_page(t, x->target + (b->gla - b->eip), 1, &ok));
     emit_mov64_rr(e, RCX, R9);
     emit_patch32(emit_jmp(e), stub);
     emit_bind_short(e, ok);
     emit_mov64_rr(e, RCX, R9);
     uint8_t *go = emit_jmp(e);
     emit_patch32(go, stub);
-    x->patch = (uint32_t)(go - t->bt->code.rw);
+    x->patch = offset_of(t, go);
 }
 
 /* Exit n's, in the ring of stubs. */
@@ -258,7 +262,7 @@ void exit_emit_exits(struct translation *t) {
             emit_page_check(t, x, stub);
         } else {
             emit_patch32(branch, stub);
-            x->patch = chainable ? (uint32_t)(branch - t->bt->code.rw) : 0;
+            x->patch = chainable ? offset_of(t, branch) : 0;
         }
     }
 }

@@ -1,10 +1,11 @@
-/* bt/block.c: what a guest can do to the look-up of blocks. */
+/* bt/block.c: what a guest can do to the look-up of blocks, and the branches between them. */
 #include "tests/unit/unit.h"
 
 #include "bt/bt_priv.h"
 #include "mmu/mmu.h"
 
 enum { RAM = 1 << 20, CACHE = 16 << 20, GLA = 0x1000, KEY = 0 };
+enum { PATCH = 1, CHECK = 20 }; /* in a block's host code */
 
 static struct vm vm;
 static uint32_t page;
@@ -34,9 +35,11 @@ static struct block *insert(uint32_t base, uint32_t cs_limit) {
                         .host = vm.bt->head,
                         .table = vm.bt->table_head,
                         .stubs = vm.bt->stub_head,
-                        .host_size = 16,
+                        .host_size = 32,
                         .side_count = 1,
+                        .exit_count = 1,
                         .length = 1};
+    block_exits(vm.bt, b)[0] = (struct block_exit){.patch = PATCH, .check = CHECK};
     tcache_commit(vm.bt, b);
     block_insert(vm.bt, b);
     return b;
@@ -72,10 +75,76 @@ static void few_aliases_stay(void **state) {
     assert_null(find(0x1000, 0xffff));
 }
 
+/* Where the branch of b goes: an offset in code memory. */
+static uint32_t goes_to(const struct block *b) {
+    int32_t displacement;
+
+    memcpy(&displacement, bt_rw(vm.bt, b->host + PATCH), sizeof displacement);
+    return b->host + PATCH + 4 + (uint32_t)displacement;
+}
+
+static uint32_t checks(const struct block *b) {
+    uint32_t minus_id;
+
+    memcpy(&minus_id, bt_rw(vm.bt, b->host + CHECK), sizeof minus_id);
+    return 0u - minus_id;
+}
+
+/* Every order in which four blocks that branch to a fifth one, and that one, can die. */
+static void chains_end_with_either_end(void **state) {
+    enum { FROM = 4, ALL = FROM + 1, ORDERS = 120 };
+
+    (void)state;
+    for (unsigned order = 0; order < ORDERS; order++) {
+        struct block *b[ALL];
+        unsigned left = order, alive[ALL], n = ALL;
+        bool target_alive = true;
+
+        for (unsigned k = 0; k < ALL; k++) {
+            b[k] = insert(k << 12, UINT32_MAX);
+            alive[k] = k;
+        }
+        for (unsigned k = 0; k < FROM; k++) {
+            block_chain(vm.bt, b[k], 0, b[FROM]);
+            assert_int_equal(goes_to(b[k]), b[FROM]->host);
+            assert_int_equal(checks(b[k]), vm.bt->pages[page].id);
+        }
+        while (n > 0) {
+            unsigned at = left % n;
+
+            left /= n;
+            block_kill(vm.bt, b[alive[at]]);
+            target_alive &= alive[at] != FROM;
+            memmove(&alive[at], &alive[at + 1], (n - at - 1) * sizeof *alive);
+            n--;
+            for (unsigned k = 0; k < n && alive[k] != FROM; k++) {
+                const struct block *from = b[alive[k]];
+                assert_int_equal(goes_to(from), target_alive ? b[FROM]->host : block_stub(from, 0));
+                assert_int_equal(checks(from), target_alive ? vm.bt->pages[page].id : 1);
+            }
+        }
+        assert_int_equal(vm.bt->blocks[block_number(vm.bt, b[FROM])].incoming, 0);
+    }
+}
+
+/* A loop: the block's own branch leads to itself. */
+static void chain_to_itself(void **state) {
+    struct block *b = insert(0, UINT32_MAX);
+
+    (void)state;
+    block_chain(vm.bt, b, 0, b);
+    assert_int_equal(goes_to(b), b->host);
+    block_kill(vm.bt, b);
+    assert_null(find(0, UINT32_MAX));
+    assert_int_equal(b->incoming, 0);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(aliases_are_bounded, translator),
         cmocka_unit_test_setup(few_aliases_stay, translator),
+        cmocka_unit_test_setup(chains_end_with_either_end, translator),
+        cmocka_unit_test_setup(chain_to_itself, translator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
