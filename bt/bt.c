@@ -12,6 +12,7 @@ static bool allocate(struct bt *bt, uint64_t frames) {
     bt->pages = host_alloc(CODE_PAGES * sizeof *bt->pages);
     bt->page_buckets = host_alloc(CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
     bt->frame_pages = host_alloc(frames * sizeof *bt->frame_pages);
+    bt->frame_blocks = host_alloc(frames * sizeof *bt->frame_blocks);
     bt->frame_writes = host_alloc(frames);
     bt->hints = host_alloc(HINTS * sizeof *bt->hints);
     bt->decoder = host_alloc(insn_decoder_size());
@@ -27,7 +28,8 @@ static bool allocate(struct bt *bt, uint64_t frames) {
     bt->poison = host_poison_create(POISON_BYTES + PAGE_SIZE);
     bt->vm->vcpu.seg_poison = (uint64_t)(uintptr_t)bt->poison + POISON_BYTES;
     return bt->blocks && bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages &&
-           bt->frame_writes && bt->hints && bt->decoder && bt->tables && bt->poison;
+           bt->frame_blocks && bt->frame_writes && bt->hints && bt->decoder && bt->tables &&
+           bt->poison;
 }
 
 bool bt_create(struct vm *vm, size_t cache_bytes) {

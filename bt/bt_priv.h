@@ -157,6 +157,7 @@ struct bt {
     uint32_t page_id;
     uint32_t *page_buckets;           /* by vpage */
     uint32_t *frame_pages;            /* first code page of each RAM frame */
+    uint32_t *frame_blocks;           /* translations on each RAM frame, crossing ones on both */
     uint8_t *frame_writes;            /* writes that hit code, by frame; saturates */
     struct jump_entry *jump_cache[2]; /* [user] */
     /* indices filled since the last flush: [user][0] for pages of one CR3, [1] for global ones */

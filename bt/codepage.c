@@ -98,6 +98,19 @@ uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, b
 
 /* -- translations of a frame -- */
 
+/* A block more on the frame that code page p leads to; and one less. A frame may have any number of
+ * code pages, so none of this looks at them. */
+static void count_up(struct bt *bt, const struct code_page *p) {
+    if (frame_is_ram(bt, p->ppage))
+        bt->frame_blocks[p->ppage]++;
+    mmu_protect_code(bt->vm, (gpa_t)p->ppage << PAGE_SHIFT, p->vpage << PAGE_SHIFT);
+}
+
+static void count_down(struct bt *bt, const struct code_page *p) {
+    if (frame_is_ram(bt, p->ppage) && --bt->frame_blocks[p->ppage] == 0)
+        bt->vm->mem.frame_flags[p->ppage] &= (uint8_t)~FRAME_CODE;
+}
+
 void codepage_add_block(struct bt *bt, struct block *b) {
     struct code_page *p = &bt->pages[b->page];
     uint32_t n = block_number(bt, b);
@@ -108,25 +121,13 @@ void codepage_add_block(struct bt *bt, struct block *b) {
     else
         p->blocks = n;
     p->youngest = n;
-    mmu_protect_code(bt->vm, (gpa_t)p->ppage << PAGE_SHIFT, p->vpage << PAGE_SHIFT);
+    count_up(bt, p);
     if (b->page2) {
         struct code_page *p2 = &bt->pages[b->page2];
         b->next_in_page2 = p2->crossers;
         p2->crossers = n;
-        mmu_protect_code(bt->vm, (gpa_t)p2->ppage << PAGE_SHIFT, p2->vpage << PAGE_SHIFT);
+        count_up(bt, p2);
     }
-}
-
-static bool frame_has_code(const struct bt *bt, uint32_t ppage) {
-    for (uint32_t n = bt->frame_pages[ppage]; n; n = bt->pages[n].next_same_frame)
-        if (bt->pages[n].blocks || bt->pages[n].crossers)
-            return true;
-    return false;
-}
-
-static void note_frame(struct bt *bt, uint32_t ppage) {
-    if (frame_is_ram(bt, ppage) && !frame_has_code(bt, ppage))
-        bt->vm->mem.frame_flags[ppage] &= (uint8_t)~FRAME_CODE;
 }
 
 void codepage_drop_block(struct bt *bt, struct block *b) {
@@ -142,13 +143,13 @@ void codepage_drop_block(struct bt *bt, struct block *b) {
     *link = b->next_in_page;
     if (p->youngest == n)
         p->youngest = before;
-    note_frame(bt, p->ppage);
+    count_down(bt, p);
     if (b->page2) {
         link = &bt->pages[b->page2].crossers;
         while (*link != n)
             link = &bt->blocks[*link].next_in_page2;
         *link = b->next_in_page2;
-        note_frame(bt, bt->pages[b->page2].ppage);
+        count_down(bt, &bt->pages[b->page2]);
     }
 }
 

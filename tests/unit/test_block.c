@@ -1,4 +1,5 @@
-/* bt/block.c: what a guest can do to the look-up of blocks, and the branches between them. */
+/* bt/block.c: what a guest can do to the look-up of blocks, and the branches between them; and
+ * bt/codepage.c: which frames hold code. */
 #include "tests/unit/unit.h"
 
 #include "bt/bt_priv.h"
@@ -139,12 +140,44 @@ static void chain_to_itself(void **state) {
     assert_int_equal(b->incoming, 0);
 }
 
+static bool has_code(gpa_t gpa) {
+    return vm.mem.frame_flags[gpa >> PAGE_SHIFT] & FRAME_CODE;
+}
+
+/* A frame with two code pages, and a block that ends on the next frame. */
+static void frames_hold_code_while_blocks_live(void **state) {
+    struct block *b[3];
+
+    (void)state;
+    assert_false(has_code(GLA));
+    b[0] = insert(0, UINT32_MAX);
+    vm.vcpu.cpl = 3;
+    page = codepage_lookup(vm.bt, &vm.vcpu, GLA);
+    assert_int_not_equal(page, b[0]->page);
+    b[1] = insert(0, UINT32_MAX);
+    b[2] = tcache_reserve(vm.bt);
+    *b[2] = *b[1];
+    b[2]->page2 = codepage_lookup(vm.bt, &vm.vcpu, GLA + PAGE_SIZE);
+    b[2]->eip++;
+    tcache_commit(vm.bt, b[2]);
+    block_insert(vm.bt, b[2]);
+    assert_true(has_code(GLA) && has_code(GLA + PAGE_SIZE));
+    block_kill(vm.bt, b[1]);
+    assert_true(has_code(GLA));
+    block_kill(vm.bt, b[2]);
+    assert_true(has_code(GLA));
+    assert_false(has_code(GLA + PAGE_SIZE));
+    block_kill(vm.bt, b[0]);
+    assert_false(has_code(GLA));
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(aliases_are_bounded, translator),
         cmocka_unit_test_setup(few_aliases_stay, translator),
         cmocka_unit_test_setup(chains_end_with_either_end, translator),
         cmocka_unit_test_setup(chain_to_itself, translator),
+        cmocka_unit_test_setup(frames_hold_code_while_blocks_live, translator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
