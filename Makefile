@@ -57,8 +57,8 @@ HOST_SOURCES := $(wildcard host/process/*.c host/process/*.S) host/stats.c
 # The ring-0 host has the core to itself, compiled for a kernel, and what of the other host needs no
 # libc and no system calls.
 RING0_SOURCES := $(CORE_SOURCES) $(wildcard host/ring0/*.c host/ring0/*.S) host/stats.c \
-                 $(patsubst %,host/process/rt_%.c,dfilter guest_stack kallsyms lines report screen \
-                 string symbols symtab text trace)
+                 $(patsubst %,host/process/rt_%.c,dfilter fold guest_stack kallsyms lines report sample \
+                 screen string symbols symtab text trace)
 UNIT_SOURCES := $(filter-out tests/unit/host_stub.c,$(wildcard tests/unit/*.c))
 objects       = $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(1))))
 CORE_OBJECTS := $(call objects,$(CORE_SOURCES))
@@ -163,8 +163,9 @@ test: deps ## run all tests, some of them on the ring-0 host, too
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 # `make test` runs these few on the ring-0 host, test-ring0 all.
-RING0_BOOTS    := ctrl_c digests_are_right[686-pae] processes_come_and_go[686] is_an_error
-RING0_FIRMWARE := bios_runs snapshot every_reset
+RING0_BOOTS    := ctrl_c digests_are_right[686-pae] processes_come_and_go[686] is_an_error \
+                  elf_kernel triple_fault_says profile_names profile_goes_on
+RING0_FIRMWARE := bios_runs snapshot every_reset invaders
 
 test-ring0: deps ## all guest, boot and firmware tests on the ring-0 host (many minutes)
 	$(MAKE) all

@@ -15,6 +15,8 @@
 enum channel_kind {
     CHANNEL_SCREEN = 'S', /* a row of the guest's text screen, at the end */
     CHANNEL_TRACE = 'T',  /* a line of the trace */
+    CHANNEL_PROFILE = 'P', /* samples: how many, a space, their call chain (profile.h) */
+    CHANNEL_LOST = 'L',    /* samples that the table had no room for: how many */
     /* an instruction for the trace, 16-, 32- and 64-bit code: address, place, bytes, names; the
      * numbers hexadecimal, tabs between */
     CHANNEL_CODE16 = '1',

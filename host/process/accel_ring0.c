@@ -52,8 +52,6 @@ static int unfit(char message[OPTIONS_MESSAGE], const char *what) {
 
 /* What this host does not have. 0, or -1 with the message. */
 static int check(const struct options *o, char message[OPTIONS_MESSAGE]) {
-    if (o->profile != NULL)
-        return unfit(message, "-profile is for -accel process");
     for (unsigned i = 0; i < OPTIONS_DISKS; i++)
         if (o->disk[i].path != NULL && o->disk[i].read_only)
             return unfit(message, "-drive: the machine has no read-only disks");
@@ -122,6 +120,8 @@ static int write_options(const struct options *o, const char *vga_bios,
         fputs("-keys\n", f);
     if (o->screendump != NULL)
         fputs("-screendump-text\n", f);
+    if (o->profile != NULL)
+        fputs("-profile\n", f);
     if (fclose(f) != 0)
         return fail(message, "options");
     return fd;

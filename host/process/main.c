@@ -187,13 +187,15 @@ static int run_ring0(const struct options *o, struct files *files) {
         (o->serial.kind == CHR_FILE && !chr_open(CHR_SERIAL, "serial", &o->serial, message)) ||
         (o->debugcon.kind == CHR_FILE &&
          !chr_open(CHR_DEBUGCON, "debugcon", &o->debugcon, message)) ||
-        !blk_open(o, message) || !screen_open(o, message) || !log_open(o, message))
+        !blk_open(o, message) || !screen_open(o, message) || !log_open(o, message) ||
+        !profile_open(o, message))
         refuse("%s", message);
     int status = accel_ring0_run(o, &files->request.kernel, message);
     if (status < 0)
         refuse("%s", message);
     screen_close();
     log_flush();
+    profile_write();
     ring0_link_resume_signal();
     return status;
 }

@@ -14,6 +14,8 @@
  * line without is time in translated code. docs/profiling.md explains the frames.
  *
  * profile.c opens and writes the file; rt_profile.c samples, without libc and async-signal-safe.
+ * rt_sample.c (what a sample says) and rt_fold.c (its line) are for the ring-0 host, too, which
+ * sends the lines to its launcher (host/ring0/sample.c).
  */
 #ifndef HOST_PROCESS_PROFILE_H
 #define HOST_PROCESS_PROFILE_H
@@ -24,6 +26,8 @@
 #include "host/host.h"
 #include "host/process/options.h"
 
+struct bt_place;
+struct text;
 struct vm;
 
 /* Opens the file and gets the memory, if the options ask for a profile. False: message says why
@@ -52,9 +56,11 @@ void profile_sleep_end(bool long_time);
 /* The guest is running and no signal handler is: looks for the guest's own symbols. */
 void profile_poll(void);
 
-/* -- between profile.c and rt_profile.c ------------------------------------------------------- */
+/* -- between these files -- */
 
 enum { PROFILE_FRAMES = 32, PROFILE_TRANSLATED = UINT16_MAX /* in place of an activity */ };
+enum { PROFILE_PERIOD_NS = 1003009 /* 997 Hz: in step with no guest's clock */ };
+enum { PROFILE_LINE_BYTES = 8192 }; /* a chain at most, and a NUL */
 
 enum profile_mode {
     PROFILE_RING0,
@@ -86,5 +92,16 @@ struct profile {
 enum { PROFILE_ENTRIES = 128 << 10 };
 
 extern struct profile profile;
+
+/* Fills *e: the guest is at `place` and the host does `activity` for it, at the address rip of the
+ * VMM's own code (0: not there). */
+void profile_describe(struct profile_entry *e, const struct vm *vm, const struct bt_place *place,
+                      unsigned activity, uint64_t rip);
+/* Counts a sample. */
+void profile_count(const struct profile_entry *e);
+/* Appends the frames, with semicolons between. */
+void profile_add_chain(struct text *t, const struct profile_entry *e);
+/* Adds samples of a chain to what will be written. */
+void profile_add_line(const char *chain, uint64_t count);
 
 #endif

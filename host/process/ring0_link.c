@@ -8,11 +8,13 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "host/channel.h"
 #include "host/process/log.h"
+#include "host/process/profile.h"
 #include "host/process/screen.h"
 
 enum { ASK_AGAIN_MS = 1000, ASK_TIMES = 10 };
@@ -45,6 +47,13 @@ static void on_panic_signal(int sig) {
 
 /* -- from the VMM -- */
 
+static void take_samples(const char *text) {
+    char *end;
+    unsigned long long count = strtoull(text, &end, 10);
+    if (count > 0 && *end == ' ' && end[1] != '\0')
+        profile_add_line(end + 1, count);
+}
+
 static void take_line(void) {
     if (length == 0)
         return;
@@ -64,6 +73,12 @@ static void take_line(void) {
         break;
     case CHANNEL_CODE64:
         disasm_line(DISASM_64, line + 1);
+        break;
+    case CHANNEL_PROFILE:
+        take_samples(line + 1);
+        break;
+    case CHANNEL_LOST:
+        profile.lost += strtoull(line + 1, NULL, 10);
         break;
     default: /* not one of ours */
         break;

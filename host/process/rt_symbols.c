@@ -193,6 +193,7 @@ bool symbols_own_start(uint64_t address, uint32_t *linked) {
 }
 
 const char *symbols_own_name(uint32_t linked) {
-    const struct symbol *s = linked != 0 ? symtab_find(&symbols.own, linked) : NULL;
+    uint64_t address = (uint64_t)(int64_t)(int32_t)linked; /* a kernel is linked at the top */
+    const struct symbol *s = linked != 0 ? symtab_find(&symbols.own, address) : NULL;
     return s != NULL ? symtab_name(&symbols.own, s) : NULL;
 }

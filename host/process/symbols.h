@@ -57,7 +57,8 @@ void symbols_add_return(struct text *t, uint32_t gla);
 
 /* The same for an address of ours: functions, the translator's thunks and callouts. */
 void symbols_add_host_place(struct text *t, uint64_t address);
-/* The function of ours at an address, as the address it was linked for. Async-signal-safe. */
+/* The function of ours at an address, as the low half of the address it was linked for.
+ * Async-signal-safe. */
 bool symbols_own_start(uint64_t address, uint32_t *linked);
 /* Its name; NULL: not known. */
 const char *symbols_own_name(uint32_t linked);

@@ -28,12 +28,12 @@ enum {
     PIT_HZ = 1193182,
     MEASURE_TICKS = PIT_HZ / 20,
     SHIFT = 32,
-    POLL_NS = 10000000,
     TRIES_MAX = 100000000,
 };
 
 #define NS_PER_S 1000000000ull
 
+static uint64_t poll_ns = 10000000; /* between regular kicks */
 static uint64_t tsc_start, tsc_hz;
 static uint64_t ns_per_tsc;   /* 2^SHIFT times */
 static uint64_t apic_per_ns;  /* 2^SHIFT times */
@@ -57,6 +57,10 @@ static void program(uint64_t now) {
     uint64_t ns = first > now ? first - now : 0;
     uint64_t ticks = ns < NS_PER_S ? scale(ns, apic_per_ns) + 1 : scale(NS_PER_S, apic_per_ns);
     lapic_timer_set(ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
+}
+
+void clock_kick_every(uint64_t ns) {
+    poll_ns = ns;
 }
 
 bool clock_init(void) {
@@ -87,7 +91,7 @@ bool clock_init(void) {
     apic_per_ns = (apic_hz << SHIFT) / NS_PER_S;
     tsc_start = rdtsc();
     wall_at_start = rtc_read();
-    next_poll = POLL_NS; /* also a guest that never sets a timer is looked after */
+    next_poll = poll_ns; /* also a guest that never sets a timer is looked after */
     program(0);
     return true;
 }
@@ -111,7 +115,7 @@ void host_timer_arm(uint64_t deadline_ns) {
         return;
     deadline = deadline_ns;
     if (next_poll == UINT64_MAX)
-        next_poll = now + POLL_NS;
+        next_poll = now + poll_ns;
     program(now);
 }
 
@@ -124,7 +128,7 @@ bool clock_interrupt(void) {
         due = true;
     }
     if (now >= next_poll) {
-        next_poll = now + POLL_NS;
+        next_poll = now + poll_ns;
         due = true;
         serial_pump();
     }
@@ -143,7 +147,7 @@ void clock_wait(uint64_t deadline_ns) {
     program(host_clock_ns());
     while (!rung && !serial_news() && !control_pending() && host_clock_ns() < deadline_ns)
         __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
-    next_poll = host_clock_ns() + POLL_NS;
+    next_poll = host_clock_ns() + poll_ns;
     program(host_clock_ns());
 }
 

@@ -11,6 +11,7 @@
 #include "host/process/screen.h"
 #include "host/ring0/limit.h"
 #include "host/ring0/panic.h"
+#include "host/ring0/sample.h"
 #include "host/ring0/serial.h"
 #include "host/ring0/service.h"
 #include "vmm/vm.h"
@@ -107,6 +108,7 @@ void host_poll(void) {
     uint32_t what;
 
     limit_check();
+    sample_poll();
     if (!control_pending())
         return;
     what = __atomic_exchange_n(&asked, 0, __ATOMIC_SEQ_CST);

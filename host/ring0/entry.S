@@ -2,7 +2,8 @@
  * Entry points of all interrupt vectors, and the ways between ring 0 and ring 1 (Intel SDM vol. 3A
  * section 6.14, exception and interrupt handling in 64-bit mode).
  *
- * Every stub makes the stack a struct trap_frame (trap.h) and calls trap_handle with it.
+ * Every stub makes the stack a struct trap_frame (trap.h) and calls trap_handle with it, or, of the
+ * second set, sample_trap (sample.h).
  */
 #include "host/ring0/layout.h"
 
@@ -10,9 +11,10 @@
 
 /* Exceptions 8, 10 to 14, 17, 21, 29 and 30 push an error code; the others get a zero. */
 
+    .macro entries stubs, handler
     .balign 16
-    .globl trap_stubs
-trap_stubs:
+    .globl \stubs
+\stubs:
     .set vector, 0
     .rept 256
     .balign 16
@@ -20,11 +22,11 @@ trap_stubs:
     pushq $0
     .endif
     pushq $vector
-    jmp trap_common
+    jmp \stubs\()_common
     .set vector, vector + 1
     .endr
 
-trap_common:
+\stubs\()_common:
     pushq %r15
     pushq %r14
     pushq %r13
@@ -45,7 +47,7 @@ trap_common:
     movq %rsp, %rdi
     movq %rsp, %rbx
     andq $-16, %rsp
-    call trap_handle
+    call \handler
     movq %rbx, %rsp
     popq %rax
     popq %rcx
@@ -65,6 +67,10 @@ trap_common:
     popq %r15
     addq $16, %rsp
     iretq
+    .endm
+
+    entries trap_stubs, trap_handle
+    entries trap_stubs_sampled, sample_trap
 
 /* void ring1_enter(void (*fn)(void), void *stack): leaves ring 0 for good, but for traps. */
     .globl ring1_enter

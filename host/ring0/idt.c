@@ -23,7 +23,8 @@ struct gate {
     uint32_t reserved;
 };
 
-extern const uint8_t trap_stubs[VECTORS][STUB_BYTES]; /* entry.S */
+/* entry.S */
+extern const uint8_t trap_stubs[VECTORS][STUB_BYTES], trap_stubs_sampled[VECTORS][STUB_BYTES];
 
 static struct gate idt[VECTORS];
 
@@ -40,14 +41,14 @@ static uint8_t stack_of(unsigned vector) {
     }
 }
 
-void idt_load(void) {
+void idt_load(bool sampled) {
     struct {
         uint16_t limit;
         uint64_t base;
     } __attribute__((packed)) pointer = {sizeof idt - 1, (uint64_t)(uintptr_t)idt};
 
     for (unsigned n = 0; n < VECTORS; n++) {
-        uint64_t to = (uint64_t)(uintptr_t)trap_stubs[n];
+        uint64_t to = (uint64_t)(uintptr_t)(sampled ? trap_stubs_sampled : trap_stubs)[n];
         unsigned dpl = n == VECTOR_SERVICE ? 1 : 0;
         idt[n] = (struct gate){.offset0 = (uint16_t)to,
                                .selector = SEL_CODE0,

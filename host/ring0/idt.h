@@ -4,7 +4,9 @@
 #ifndef HOST_RING0_IDT_H
 #define HOST_RING0_IDT_H
 
-/* Loads the IDT: all vectors lead to trap_handle. */
-void idt_load(void);
+#include <stdbool.h>
+
+/* Loads the IDT: all vectors lead to trap_handle, or to sample_trap (sample.h). */
+void idt_load(bool sampled);
 
 #endif

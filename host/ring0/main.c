@@ -28,6 +28,7 @@
 #include "host/ring0/paging.h"
 #include "host/ring0/power.h"
 #include "host/ring0/ram.h"
+#include "host/ring0/sample.h"
 #include "host/ring0/screendump.h"
 #include "host/ring0/selftest.h"
 #include "host/ring0/serial.h"
@@ -175,13 +176,16 @@ static void live(void) {
     for (;;) {
         reset_fpu();
         machine.vcpu.tsc_offset = 0; /* user code reads the TSC as it is */
+        sample_start();
         bt_run(&machine.vcpu);
+        sample_stop();
         if (machine.stop != VM_STOP_RESET && machine.stop != VM_STOP_TRIPLE_FAULT)
             return;
         if (machine.stop == VM_STOP_TRIPLE_FAULT)
             names_say_triple_fault(&machine);
         if (options.no_reboot)
             return;
+        sample_fold();
         vm_reset(&machine);
         if (control_quit_asked())
             return;
@@ -209,6 +213,8 @@ static void ring1_main(void) {
     load();
     trap_watch(&machine.vcpu);
     names_watch(&machine);
+    if (options.profile && !sample_create(&machine))
+        refuse("-profile: ", "this machine has too little memory for it");
     log_watch(&machine);
     control_watch(&machine, options.keys);
     if (options.selftest)
@@ -224,6 +230,7 @@ static void ring1_main(void) {
     service_call(SERVICE_SERIAL, 0, 0);
     if (options.screendump)
         screendump_send(&machine);
+    sample_fold();
     if (options.stats)
         print_stats();
     service_call(SERVICE_POWER_OFF, POWER_OK, 0);
@@ -238,7 +245,7 @@ void kernel_main(uint32_t multiboot) {
     read_options();
     frames_init(&boot);
     gdt_load();
-    idt_load();
+    idt_load(options.profile);
     paging_init(&boot);
     sort_modules();
     if (!stack16_init())
@@ -248,6 +255,8 @@ void kernel_main(uint32_t multiboot) {
     i8259_init();
     if (!lapic_init())
         refuse("", "this processor has no local APIC");
+    if (options.profile)
+        clock_kick_every(SAMPLE_PERIOD_NS);
     if (!clock_init())
         refuse("", "the machine's timer does not count");
     i8259_unmask(SERIAL_IRQ);

@@ -140,6 +140,12 @@ static const char *take_filter(struct options *o, const char *value) {
     return NULL;
 }
 
+static const char *take_profile(struct options *o, const char *value) {
+    (void)value;
+    o->profile = true;
+    return NULL;
+}
+
 static const char *take_screendump(struct options *o, const char *value) {
     (void)value;
     o->screendump = true;
@@ -194,6 +200,7 @@ static const struct {
     {"-keys", take_keys},
     {"-symbols", take_symbols},
     {"-dfilter", take_filter},
+    {"-profile", take_profile},
     {"-screendump-text", take_screendump},
     {"-channel", take_channel},
     {"-d", take_log}, /* mask of enum host_log */

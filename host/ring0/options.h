@@ -26,6 +26,7 @@ struct options {
     bool bios;              /* the first module but this is the boot ROM */
     bool debugcon;          /* the guest's debug console is the machine's */
     bool keys;              /* Ctrl-A on COM1 is the prefix of the VMM's own keys */
+    bool profile;           /* sample.h */
     bool screendump;        /* the text screen goes to the launcher at the end */
     bool symbols;           /* the first of all other modules is a symbol module (names.h) */
     const char *log_filter; /* NULL: none */

@@ -30,8 +30,6 @@
 #include "host/ring0/user.h"
 #include "vmm/vcpu.h"
 
-void trap_handle(struct trap_frame *f); /* called by entry.S */
-
 struct trap_counts trap_counts;
 struct trap_probe trap_probe;
 

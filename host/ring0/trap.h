@@ -39,6 +39,9 @@ struct trap_counts {
 };
 extern struct trap_counts trap_counts;
 
+/* Deals with it: what the stubs of entry.S call. */
+void trap_handle(struct trap_frame *f);
+
 /* Leaves ring 0: fn runs in ring 1, on the given stack, and must not return. */
 _Noreturn void ring1_enter(void (*fn)(void), void *stack);
 

@@ -116,6 +116,12 @@ static bool beyond_limit(const struct trap_frame *f) {
     return (uint32_t)f->rip > (code & DESCRIPTOR_G ? limit << 12 | 0xfff : limit);
 }
 
+uint32_t user_place(const struct trap_frame *f) {
+    uint64_t code = descriptor(f->cs);
+
+    return (uint32_t)((code >> 16 & 0xffffff) | (code >> 32 & 0xff000000)) + (uint32_t)f->rip;
+}
+
 void user_resume(struct trap_frame *f) {
     if (beyond_limit(f))
         user_leave(f, HOST_USER_KICKED, 0);

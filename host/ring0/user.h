@@ -14,6 +14,8 @@ void user_enter(struct trap_frame *f, struct host_user *u);
 /* Ring 0: the frame is that of ring 3 and about to be resumed. Does so itself, or leaves ring 3,
  * where the trap's own IRET would not do. */
 void user_resume(struct trap_frame *f);
+/* Ring 0: the linear address of the code that the frame, one of ring 3, is at. */
+uint32_t user_place(const struct trap_frame *f);
 /* Ring 0: ring 3 is left for `vector`; the frame becomes that of ring 1 where bt_user_end wants it.
  */
 void user_leave(struct trap_frame *f, unsigned vector, uint64_t address);
