@@ -14,6 +14,7 @@ static inline enum callout_result callout_leave(struct vcpu *v) {
     return CALLOUT_EXIT;
 }
 
+/* The instruction faults: as if it had not begun. */
 static inline enum callout_result callout_raise(struct vcpu *v, unsigned vector) {
     vcpu_raise(v, vector);
     return CALLOUT_EXIT;

@@ -10,7 +10,8 @@
 
 #include "vmm/vcpu.h"
 
-/* -- memory through a segment (vmm/segment.c): limit, type and page checks of an explicit access -- */
+/* -- memory through a segment (vmm/segment.c): limit, type and page checks of an explicit access --
+ */
 bool cpu_read(struct vcpu *v, unsigned sreg, gva_t off, void *buf, uint32_t n);
 bool cpu_write(struct vcpu *v, unsigned sreg, gva_t off, const void *buf, uint32_t n);
 /* The segment part alone: checks [off, off+n) and gives the linear address. #SS(0) or #GP(0);
@@ -25,6 +26,7 @@ bool cpu_linear_parts(struct vcpu *v, unsigned sreg, gva_t off, uint32_t n, unsi
 bool cpu_checks_alignment(const struct vcpu *v);
 
 /* -- stack (vmm/stack.c): honours SS.B; ESP changes only when all is done -- */
+/* size: 2 or 4 bytes. #SS(0), #AC(0) or #PF. */
 bool cpu_push(struct vcpu *v, uint32_t value, unsigned size);
 bool cpu_pop(struct vcpu *v, uint32_t *value, unsigned size);
 
@@ -35,6 +37,7 @@ struct desc {
 };
 /* False: selector beyond its table: raises `vector`(sel & ~3 | ext). */
 bool cpu_desc_read(struct vcpu *v, uint16_t sel, struct desc *d, unsigned vector, unsigned ext);
+/* The hidden part that it makes, limit in bytes (SDM vol. 3A section 3.4.5). Checks nothing. */
 void cpu_desc_unpack(uint16_t sel, const struct desc *d, struct seg *out);
 /* MOV/POP/LxS of ES, SS, DS, FS, GS with the manual's checks. */
 bool cpu_load_seg(struct vcpu *v, unsigned sreg, uint16_t sel);
@@ -50,6 +53,7 @@ bool cpu_deliver(struct vcpu *v, unsigned vector, enum event_kind kind, bool has
 bool cpu_deliver_pending(struct vcpu *v);
 
 /* -- control state (vmm/control.c) -- */
+/* MOV to CRn at CPL 0: #GP(0) for a value that the register cannot hold; the MMU is told. */
 bool cpu_write_cr0(struct vcpu *v, uint32_t value);
 bool cpu_write_cr3(struct vcpu *v, uint32_t value);
 bool cpu_write_cr4(struct vcpu *v, uint32_t value);
