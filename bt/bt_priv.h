@@ -60,12 +60,14 @@ struct block {
     uint32_t table;     /* offset in bt->tables of the side table; behind it the exits */
     uint32_t stubs;     /* TC offset of its exits' stubs, STUB_BYTES each */
     uint32_t next;      /* hash chain */
-    uint32_t next_in_page, next_in_page2;
+    uint32_t next_in_page, prev_in_page; /* by age */
+    uint32_t next_in_page2;
     uint32_t incoming; /* first exit (EXIT_NUMBER) chained here */
     uint16_t side_count;
     uint8_t exit_count;
     uint8_t length; /* guest bytes that it was made from */
 };
+_Static_assert(sizeof(struct block) == 64, "looking for a block touches one line");
 
 /*
  * A page of guest code under one linear address: what translated code checks before it follows a
@@ -74,10 +76,9 @@ struct block {
 struct code_page {
     uint32_t id; /* its own as long as any translation is left from its time; 0 and 1 never */
     uint32_t vpage, ppage;
-    /* blocks starting here, by next_in_page, in order of age: the oldest dies first as a rule */
-    uint32_t blocks, youngest;
-    uint32_t crossers; /* blocks whose one instruction ends here, by next_in_page2 */
-    uint32_t next;     /* hash chain by vpage */
+    uint32_t blocks, youngest; /* blocks starting here, by next_in_page: the first and the last */
+    uint32_t crossers;         /* blocks whose one instruction ends here, by next_in_page2 */
+    uint32_t next;             /* hash chain by vpage */
     uint32_t next_same_frame;
     uint32_t heat_first, heat_last; /* bt->heat_clock at the first and last of `heat` samples */
     uint8_t heat;

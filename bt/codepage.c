@@ -116,10 +116,8 @@ void codepage_add_block(struct bt *bt, struct block *b) {
     uint32_t n = block_number(bt, b);
 
     b->next_in_page = 0;
-    if (p->blocks)
-        bt->blocks[p->youngest].next_in_page = n;
-    else
-        p->blocks = n;
+    b->prev_in_page = p->youngest;
+    *(p->youngest ? &bt->blocks[p->youngest].next_in_page : &p->blocks) = n;
     p->youngest = n;
     count_up(bt, p);
     if (b->page2) {
@@ -131,22 +129,15 @@ void codepage_add_block(struct bt *bt, struct block *b) {
 }
 
 void codepage_drop_block(struct bt *bt, struct block *b) {
-    uint32_t n = block_number(bt, b);
     struct code_page *p = &bt->pages[b->page];
-    uint32_t *link = &p->blocks;
-    uint32_t before = 0;
+    uint32_t before = b->prev_in_page, behind = b->next_in_page;
 
-    while (*link != n) {
-        before = *link;
-        link = &bt->blocks[before].next_in_page;
-    }
-    *link = b->next_in_page;
-    if (p->youngest == n)
-        p->youngest = before;
+    *(before ? &bt->blocks[before].next_in_page : &p->blocks) = behind;
+    *(behind ? &bt->blocks[behind].prev_in_page : &p->youngest) = before;
     count_down(bt, p);
     if (b->page2) {
-        link = &bt->pages[b->page2].crossers;
-        while (*link != n)
+        uint32_t *link = &bt->pages[b->page2].crossers;
+        while (*link != block_number(bt, b))
             link = &bt->blocks[*link].next_in_page2;
         *link = b->next_in_page2;
         count_down(bt, &bt->pages[b->page2]);

@@ -84,6 +84,20 @@ static uint32_t goes_to(const struct block *b) {
     return b->host + PATCH + 4 + (uint32_t)displacement;
 }
 
+/* Blocks on the page's list, which leads both ways. */
+static unsigned on_page(void) {
+    const struct code_page *p = &vm.bt->pages[page];
+    uint32_t last = 0;
+    unsigned n = 0;
+
+    for (uint32_t k = p->blocks; k; k = vm.bt->blocks[k].next_in_page, n++) {
+        assert_int_equal(vm.bt->blocks[k].prev_in_page, last);
+        last = k;
+    }
+    assert_int_equal(p->youngest, last);
+    return n;
+}
+
 static uint32_t checks(const struct block *b) {
     uint32_t minus_id;
 
@@ -118,6 +132,7 @@ static void chains_end_with_either_end(void **state) {
             target_alive &= alive[at] != FROM;
             memmove(&alive[at], &alive[at + 1], (n - at - 1) * sizeof *alive);
             n--;
+            assert_int_equal(on_page(), n);
             for (unsigned k = 0; k < n && alive[k] != FROM; k++) {
                 const struct block *from = b[alive[k]];
                 assert_int_equal(goes_to(from), target_alive ? b[FROM]->host : block_stub(from, 0));
