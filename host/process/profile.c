@@ -40,7 +40,7 @@ bool profile_open(const struct options *o, char message[OPTIONS_MESSAGE]) {
     return profile.entries != NULL && profile.counts != NULL && profile.timer >= 0;
 }
 
-void profile_add_line(const char *text, uint64_t count) {
+void profile_add_line(const char *chain, uint64_t count) {
     if (line_count == line_room) {
         size_t room = line_room != 0 ? line_room * 2 : 1024;
         struct line *more = realloc(lines, room * sizeof *lines);
@@ -51,7 +51,7 @@ void profile_add_line(const char *text, uint64_t count) {
         lines = more;
         line_room = room;
     }
-    char *copy = strdup(text);
+    char *copy = strdup(chain);
     if (copy == NULL)
         profile.lost += count;
     else

@@ -45,6 +45,11 @@ static void on_panic_signal(int sig) {
     errno = saved;
 }
 
+static void handle(int sig, void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigaction(sig, &action, NULL);
+}
+
 /* -- from the VMM -- */
 
 static void take_samples(const char *text) {
@@ -134,10 +139,10 @@ void ring0_link_serve(const struct ring0_link *link, pid_t machine, bool panic_o
     request_fd = link->messages;
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        signal(signals[i], on_signal);
+        handle(signals[i], on_signal);
     if (panic_on_signal) {
-        signal(SIGUSR1, on_panic_signal);
-        signal(SIGUSR2, on_panic_signal);
+        handle(SIGUSR1, on_panic_signal);
+        handle(SIGUSR2, on_panic_signal);
     }
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
         int n = poll(fds, 2, caught ? ASK_AGAIN_MS : -1);

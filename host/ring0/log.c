@@ -186,7 +186,8 @@ void host_log_host_code(const uint8_t *code, size_t n, uint64_t address) {
     log_line(line);
     for (size_t at = 0; at < n;) {
         struct numbers numbers;
-        if (subject && bt_guest_place(subject, address + at, &gla) && (!any || gla != shown)) {
+        uint64_t here = address + at;
+        if (subject && bt_guest_place(subject, here, &gla) && (!any || gla != shown)) {
             text_begin(&t, line, sizeof line);
             text_add(&t, "  -- guest addr 0x%08x", gla);
             symbols_add_place(&t, gla);
@@ -194,12 +195,12 @@ void host_log_host_code(const uint8_t *code, size_t n, uint64_t address) {
             shown = gla;
             any = true;
         }
-        decode(CODE64, code + at, n - at, address + at, &numbers);
+        decode(CODE64, code + at, n - at, here, &numbers);
         text_begin(&t, line, sizeof line);
-        text_add(&t, "0x%llx:  ", (unsigned long long)(address + at));
+        text_add(&t, "0x%llx:  ", (unsigned long long)here);
         text_begin(&t, names, sizeof names);
         add_host_names(&t, &numbers, address, n);
-        code_line(CODE64, address + at, line, code + at, numbers.length, names);
+        code_line(CODE64, here, line, code + at, numbers.length, names);
         at += numbers.length;
     }
 }

@@ -215,7 +215,6 @@ static void ring1_main(void) {
     names_watch(&machine);
     if (options.profile && !sample_create(&machine))
         refuse("-profile: ", "this machine has too little memory for it");
-    log_watch(&machine);
     control_watch(&machine, options.keys);
     if (options.selftest)
         selftest_privileged();

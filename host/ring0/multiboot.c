@@ -56,7 +56,7 @@ static const char *read_modules(const struct information *mb, struct boot_info *
     if (!(mb->flags & FLAG_MODULES) || mb->mods_count == 0)
         return NULL;
     if (mb->mods_count > BOOT_MODULES)
-        return "more than 16 boot modules";
+        return "more than 32 boot modules";
     const struct module *m = look(mb->mods_addr, mb->mods_count * sizeof *m);
     if (!m)
         return "the list of boot modules is out of reach";

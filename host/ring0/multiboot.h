@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BOOT_RANGES = 32, BOOT_MODULES = 16, BOOT_TEXT = 256 };
+enum { BOOT_RANGES = 32, BOOT_MODULES = 32, BOOT_TEXT = 256 };
 
 struct boot_range {
     uint64_t start, end; /* physical */

@@ -5,6 +5,7 @@
 #include "host/ring0/names.h"
 
 #include "host/host.h"
+#include "host/process/log.h"
 #include "host/process/report.h"
 #include "host/process/symbols.h"
 #include "host/ring0/console.h"
@@ -78,6 +79,7 @@ void names_watch(const struct vm *vm) {
         !symtab_create(&symbols.live, LIVE_SYMBOLS, LIVE_NAME_BYTES))
         symbols.live = (struct symtab){.count = 0};
     symbols_watch(vm);
+    log_watch(vm);
 }
 
 void names_forget(void) {

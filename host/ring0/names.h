@@ -12,7 +12,8 @@ struct vm;
 
 /* Takes over the tables of a symbol module, which stays where it is. NULL, or what is wrong. */
 const char *names_take(void *module, uint64_t size);
-/* Gets the memory for the guest's own table, if this machine has plenty; names are this VM's. */
+/* Gets the memory for the guest's own table, if this machine has plenty; names, and the trace that
+ * they are for, are this VM's. */
 void names_watch(const struct vm *vm);
 /* The guest has been reset. */
 void names_forget(void);
