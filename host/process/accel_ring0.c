@@ -264,6 +264,13 @@ _Noreturn static void become_machine(const struct options *o, const char *vmm, c
                                 drives[6],
                                 drives[7],
                                 NULL};
+    /* a terminal's signals come to both of us; it is we who ask the VMM to end */
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGQUIT);
+    sigaddset(&blocked, SIGHUP);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* whoever kills us with SIGKILL means the machine, too */
     execvp(argv[0], (char *const *)argv);
     fprintf(stderr, "ringone: -accel ring0: qemu-system-x86_64: %s\n", strerror(errno));

@@ -47,7 +47,10 @@ static void on_panic_signal(int sig) {
 
 static void handle(int sig, void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-    sigaction(sig, &action, NULL);
+    struct sigaction now;
+    /* nohup and shells' background jobs ignore some; that stays so */
+    if (sigaction(sig, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        sigaction(sig, &action, NULL);
 }
 
 /* -- from the VMM -- */
@@ -158,6 +161,7 @@ void ring0_link_serve(const struct ring0_link *link, pid_t machine, bool panic_o
                 fds[i].fd = -1;
     }
     request_fd = -1;
+    log_flush();
 }
 
 void ring0_link_resume_signal(void) {

@@ -169,17 +169,17 @@ __attribute__((noinline)) void outer(void) {
 """
 
 
-def profile_of(body, *options):
-    """The profile of a guest that does one thing until SIGTERM."""
+def profile_of(body, *options, end=os.kill, how=signal.SIGTERM):
+    """The profile of a guest that does one thing until a signal."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "profile")
         kernel = make_guest(folder, f"-DBODY={body}", text=SOURCE)
         with Machine(own_kernel(kernel, "-profile", path, *options)) as machine:
             machine.expect("^running\n")
             run_for_a_while(machine)
-            os.kill(machine.process.pid, signal.SIGTERM)
+            end(machine.process.pid, how)
             status = machine.wait()
-            check(status == -signal.SIGTERM, f"exit status {status}: {machine.output[-200:]!r}")
+            check(status == -how, f"exit status {status}: {machine.output[-200:]!r}")
         return read_profile(path)
 
 
@@ -190,6 +190,13 @@ def names_the_function_and_its_callers():
     check(leader == ("kernel", "_start", "outer", "middle", "spin"), f"{leader} leads")
     total = sum(chains.values())
     check(chains[leader] > total / 2, f"{chains[leader]} of {total} samples")
+
+
+@test("SIGINT", "SIGHUP", "SIGQUIT")
+def signals_of_a_terminal_end_it_well(name):
+    """All processes that the terminal has in its foreground get them."""
+    chains = profile_of("spin", end=os.killpg, how=getattr(signal, name))
+    check(samples(chains, "outer", "middle", "spin") > 0, f"no spin: {chains}")
 
 
 # what the guest does, the frames of which most of its samples must be
