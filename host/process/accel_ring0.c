@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -264,20 +263,23 @@ _Noreturn static void become_machine(const struct options *o, const char *vmm, c
                                 drives[6],
                                 drives[7],
                                 NULL};
-    /* a terminal's signals come to both of us; it is we who ask the VMM to end */
+    /* signals to the process group come to both of us; it is we who ask the VMM to end */
     sigset_t blocked;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);
     sigaddset(&blocked, SIGQUIT);
     sigaddset(&blocked, SIGHUP);
+    sigaddset(&blocked, SIGTERM);
     sigprocmask(SIG_BLOCK, &blocked, NULL);
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* whoever kills us with SIGKILL means the machine, too */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever kills us with SIGKILL means the machine, too */
     execvp(argv[0], (char *const *)argv);
     fprintf(stderr, "ringone: -accel ring0: qemu-system-x86_64: %s\n", strerror(errno));
     _exit(EXIT_MARK);
 }
 
 static int exit_status(int status, char message[OPTIONS_MESSAGE]) {
+    if (WIFSIGNALED(status) && ring0_link_killed())
+        return EXIT_SUCCESS; /* the caller ends as the signal says */
     if (WIFSIGNALED(status)) {
         signal(WTERMSIG(status), SIG_DFL);
         raise(WTERMSIG(status));
@@ -293,21 +295,6 @@ static int exit_status(int status, char message[OPTIONS_MESSAGE]) {
     if (n == STATUS_PANIC)
         abort();
     return n;
-}
-
-/* The two ends of the link. */
-static bool make_link(struct ring0_link *ours, struct ring0_link *far) {
-    int messages[2], lines[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, messages) != 0 || pipe(lines) != 0)
-        return false;
-    *ours = (struct ring0_link){messages[0], lines[0]};
-    *far = (struct ring0_link){messages[1], lines[1]};
-    return true;
-}
-
-static void close_link(const struct ring0_link *link) {
-    close(link->messages);
-    close(link->lines);
 }
 
 int accel_ring0_run(const struct options *o, const struct load_blob *kernel,
@@ -326,16 +313,16 @@ int accel_ring0_run(const struct options *o, const struct load_blob *kernel,
     free(vga_bios);
     if (options_fd < 0 || symbols_fd < 0)
         return -1;
-    pid_t child = modules != NULL && make_link(&ours, &far) ? fork() : -1;
+    pid_t child = modules != NULL && ring0_link_open(&ours, &far) ? fork() : -1;
     if (child < 0) {
         free(modules);
         return fail(message, "start");
     }
     if (child == 0) {
-        close_link(&ours);
+        ring0_link_close(&ours);
         become_machine(o, vmm, modules, &far);
     }
-    close_link(&far);
+    ring0_link_close(&far);
     close(options_fd);
     close(symbols_fd);
     free(modules);

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "host/channel.h"
@@ -19,7 +21,9 @@
 
 enum { ASK_AGAIN_MS = 1000, ASK_TIMES = 10 };
 
-static volatile sig_atomic_t machine_pid, caught, request_fd = -1;
+static volatile sig_atomic_t machine_pid, caught, killed, request_fd = -1;
+static struct termios users; /* the terminal's mode before the machine, which has it raw */
+static bool has_terminal;
 
 /* A line that is being received. */
 static char line[CHANNEL_LINE_BYTES + 1];
@@ -30,10 +34,18 @@ static void ask(char request) {
         return; /* the machine has ended */
 }
 
+/* It cannot put the terminal right any more. */
+static void kill_machine(void) {
+    killed = 1;
+    kill((pid_t)machine_pid, SIGKILL);
+    if (has_terminal)
+        tcsetattr(STDIN_FILENO, TCSANOW, &users);
+}
+
 static void on_signal(int sig) {
     int saved = errno;
     if (caught)
-        kill((pid_t)machine_pid, SIGTERM);
+        kill_machine();
     caught = sig;
     ask(CHANNEL_QUIT);
     errno = saved;
@@ -133,6 +145,21 @@ static bool receive(const struct pollfd *p, bool words) {
     return true;
 }
 
+bool ring0_link_open(struct ring0_link *ours, struct ring0_link *far) {
+    int messages[2], lines[2];
+    has_terminal = tcgetattr(STDIN_FILENO, &users) == 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, messages) != 0 || pipe(lines) != 0)
+        return false;
+    *ours = (struct ring0_link){messages[0], lines[0]};
+    *far = (struct ring0_link){messages[1], lines[1]};
+    return true;
+}
+
+void ring0_link_close(const struct ring0_link *link) {
+    close(link->messages);
+    close(link->lines);
+}
+
 void ring0_link_serve(const struct ring0_link *link, pid_t machine, bool panic_on_signal) {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     struct pollfd fds[] = {{.fd = link->messages, .events = POLLIN},
@@ -154,7 +181,7 @@ void ring0_link_serve(const struct ring0_link *link, pid_t machine, bool panic_o
         if (n == 0) { /* it was not listening yet, or never will */
             ask(CHANNEL_QUIT);
             if (++asked > ASK_TIMES)
-                kill(machine, SIGTERM);
+                kill_machine();
         }
         for (unsigned i = 0; i < 2; i++)
             if (fds[i].fd >= 0 && !receive(&fds[i], i == 0))
@@ -162,6 +189,10 @@ void ring0_link_serve(const struct ring0_link *link, pid_t machine, bool panic_o
     }
     request_fd = -1;
     log_flush();
+}
+
+bool ring0_link_killed(void) {
+    return killed;
 }
 
 void ring0_link_resume_signal(void) {

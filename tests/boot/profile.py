@@ -192,9 +192,9 @@ def names_the_function_and_its_callers():
     check(chains[leader] > total / 2, f"{chains[leader]} of {total} samples")
 
 
-@test("SIGINT", "SIGHUP", "SIGQUIT")
-def signals_of_a_terminal_end_it_well(name):
-    """All processes that the terminal has in its foreground get them."""
+@test("SIGINT", "SIGHUP", "SIGQUIT", "SIGTERM")
+def signals_to_all_end_it_well(name):
+    """A terminal, or timeout(1), sends them to all processes of a group."""
     chains = profile_of("spin", end=os.killpg, how=getattr(signal, name))
     check(samples(chains, "outer", "middle", "spin") > 0, f"no spin: {chains}")
 

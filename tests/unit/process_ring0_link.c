@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,24 +58,14 @@ static const char *news(const char *path, off_t *seen) {
 
 static off_t screen_seen, trace_seen;
 
-static void open_link(struct ring0_link *ours, struct ring0_link *far) {
-    int messages[2], lines[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, messages), 0);
-    assert_int_equal(pipe(lines), 0);
-    *ours = (struct ring0_link){messages[0], lines[0]};
-    *far = (struct ring0_link){messages[1], lines[1]};
-}
-
 /* Serves a link through which the VMM sends these bytes, and which it closes then. */
 static void serve(const char *bytes, size_t n) {
     struct ring0_link ours, far;
-    open_link(&ours, &far);
+    assert_true(ring0_link_open(&ours, &far));
     assert_int_equal(write(far.lines, bytes, n), (ssize_t)n);
-    close(far.lines);
-    close(far.messages);
+    ring0_link_close(&far);
     ring0_link_serve(&ours, 0, false);
-    close(ours.lines);
-    close(ours.messages);
+    ring0_link_close(&ours);
     screen_close();
     log_flush();
 }
@@ -162,18 +151,16 @@ static void signals_become_requests(void **state) {
     char request = 0;
     int status;
     (void)state;
-    open_link(&ours, &far);
+    assert_true(ring0_link_open(&ours, &far));
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        close(far.lines);
-        close(far.messages);
+        ring0_link_close(&far);
         ring0_link_serve(&ours, getpid(), true);
         ring0_link_resume_signal();
         _exit(1);
     }
-    close(ours.lines);
-    close(ours.messages);
+    ring0_link_close(&ours);
     assert_true(catches(child, SIGUSR2)); /* the last that it begins to catch */
     kill(child, SIGUSR1);
     assert_int_equal(read(far.messages, &request, 1), 1);
@@ -184,8 +171,7 @@ static void signals_become_requests(void **state) {
     kill(child, SIGTERM);
     assert_int_equal(read(far.messages, &request, 1), 1);
     assert_int_equal(request, CHANNEL_QUIT);
-    close(far.lines);
-    close(far.messages);
+    ring0_link_close(&far);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGTERM);
