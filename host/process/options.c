@@ -338,7 +338,7 @@ static const struct row {
     {"hdd", "FILE", NULL, take_hdd},
     {"drive", "LIST", NULL, take_drive},
     {"snapshot", NULL, "leave disk images as they are", take_snapshot},
-    {"bios", "FILE", "firmware for that (" OPTIONS_BIOS ")", take_bios},
+    {"bios", "FILE", "firmware for disks (" OPTIONS_BIOS ")", take_bios},
     {"m", "SIZE", "guest memory, 4M to 3584M; without K, M or G in MiB (128)", take_memory},
     {"nographic", NULL, "serial port on this terminal (the default); Ctrl-A H: keys",
      take_nographic},
