@@ -1,7 +1,8 @@
 /*
  * IDE disks by programmed I/O (ata.h): ATA/ATAPI-6 sections 6.7 (addresses), 8 (commands), 9.5 to
- * 9.7 (PIO protocols), 7 (registers). The channels are at their legacy ports; their interrupts stay
- * off. While a disk is waited for those of the timer and the serial port come through.
+ * 9.7 (PIO protocols), 9.2 (software reset), 7 (registers). The channels are at their legacy ports;
+ * their interrupts stay off. While a disk is waited for those of the timer and the serial port come
+ * through.
  */
 #include "host/ring0/ata.h"
 
@@ -27,6 +28,7 @@ enum {
     STATUS_BSY = 0x80,
     NOTHING_THERE = 0xff,
     CONTROL_NIEN = 2,
+    CONTROL_SRST = 4,
     DEVICE_LBA = 0x40,
     DEVICE_OBSOLETE = 0xa0, /* set for old disks */
     READ_SECTORS = 0x20,
@@ -46,9 +48,11 @@ enum {
 #define LBA28_END (1ull << 28)
 #define PATIENCE  10000000000ull /* ns: one that has been standing still needs seconds */
 #define SECTOR_IN ATA_SECTOR / 2 /* words */
+#define RESET_NS  5000ull        /* SRST set */
+#define RESTART   2000000ull     /* ns from then on until the status counts */
 
-/* By channel: its disk has kept us waiting for PATIENCE and is looked at only once from then on,
- * until it is found ready. */
+/* By channel: a command was given up, after PATIENCE or at the end of the VM's time. The disk is
+ * looked at only once from then on, until it is found ready. */
 static bool silent[ATA_DISKS / 2];
 
 static uint16_t port(unsigned disk, unsigned reg) {
@@ -77,12 +81,10 @@ static bool settle(unsigned disk, uint8_t *status) {
             return true;
         }
         uint64_t now = host_clock_ns();
-        if (now >= end) {
+        if (now >= end || now >= limit_end()) {
             silent[disk / 2] = true;
             return false;
         }
-        if (now >= limit_end())
-            return false;
         let_interrupts_in();
     }
 }
@@ -91,17 +93,45 @@ static bool failed(uint8_t status) {
     return status & (STATUS_ERR | STATUS_DF);
 }
 
-/* Selects the disk and issues a command for `count` sectors (0: 256) from `first`. */
-static bool command(unsigned disk, uint8_t narrow, uint8_t wide, uint64_t first, uint8_t count) {
-    bool ext = first + (count ? count : CHUNK) > LBA28_END;
-    uint8_t status;
+static void pause_ns(uint64_t ns) {
+    for (uint64_t end = host_clock_ns() + ns; host_clock_ns() < end;)
+        __asm__ volatile("pause");
+}
 
-    out8(port(disk, DEVICE),
-         (uint8_t)(DEVICE_OBSOLETE | DEVICE_LBA | (disk & 1) << 4 | (ext ? 0 : first >> 24 & 0xf)));
+/* Makes the disk the one that the channel's registers are of. */
+static void choose(unsigned disk, unsigned lba) {
+    out8(port(disk, DEVICE), (uint8_t)(DEVICE_OBSOLETE | DEVICE_LBA | (disk & 1) << 4 | lba));
     out8(control_port(disk), CONTROL_NIEN);
     for (unsigned i = 0; i < 4; i++) /* 400 ns for the disk to notice */
         in8(control_port(disk));
-    if (!settle(disk, &status)) /* an error in it is the last command's */
+}
+
+/* Selects the disk and waits until it takes a command. A channel that was silent may still be at
+ * the command that was given up - its data must not be taken for another's - and is reset. */
+static bool ready(unsigned disk, unsigned lba) {
+    bool was_silent = silent[disk / 2];
+    uint8_t status; /* an error in it is the last command's */
+
+    choose(disk, lba);
+    if (!settle(disk, &status))
+        return false;
+    if (!was_silent)
+        return true;
+    out8(control_port(disk), CONTROL_NIEN | CONTROL_SRST);
+    pause_ns(RESET_NS);
+    out8(control_port(disk), CONTROL_NIEN);
+    pause_ns(RESTART);
+    if (!settle(disk, &status))
+        return false;
+    choose(disk, lba);
+    return settle(disk, &status);
+}
+
+/* Selects the disk and issues a command for `count` sectors (0: 256) from `first`. */
+static bool command(unsigned disk, uint8_t narrow, uint8_t wide, uint64_t first, uint8_t count) {
+    bool ext = first + (count ? count : CHUNK) > LBA28_END;
+
+    if (!ready(disk, ext ? 0 : first >> 24 & 0xf))
         return false;
     if (ext) {
         out8(port(disk, COUNT), count == 0);
