@@ -13,8 +13,8 @@
 #define HOST_CHANNEL_H
 
 enum channel_kind {
-    CHANNEL_SCREEN = 'S', /* a row of the guest's text screen, at the end */
-    CHANNEL_TRACE = 'T',  /* a line of the trace */
+    CHANNEL_SCREEN = 'S',  /* a row of the guest's text screen, at the end */
+    CHANNEL_TRACE = 'T',   /* a line of the trace */
     CHANNEL_PROFILE = 'P', /* samples: how many, a space, their call chain (profile.h) */
     CHANNEL_LOST = 'L',    /* samples that the table had no room for: how many */
     /* an instruction for the trace, 16-, 32- and 64-bit code: address, place, bytes, names; the
