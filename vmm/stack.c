@@ -83,8 +83,14 @@ bool stack_peek(struct vcpu *v, uint32_t skip, void *buf, uint32_t n, unsigned s
     const struct seg *ss = &v->seg[SEG_SS];
     uint32_t sp = (v->gpr[ESP] + skip) & stack_mask(ss);
     uint32_t first = bytes_before_wrap(ss, sp, n);
+    uint32_t astride = first != n ? first % size : 0; /* as in stack_push_frame() */
+    uint32_t whole = first - astride;
 
-    if (!cpu_read_parts(v, SEG_SS, sp, buf, first, size))
+    if (whole && !cpu_read_parts(v, SEG_SS, sp, buf, whole, size))
+        return false;
+    if (astride && !segment_span_ok(ss, sp + whole, size))
+        return vcpu_raise_error(v, VEC_SS, 0);
+    if (astride && !cpu_read_parts(v, SEG_SS, sp + whole, (uint8_t *)buf + whole, astride, 1))
         return false;
     return first == n || cpu_read_parts(v, SEG_SS, 0, (uint8_t *)buf + first, n - first, size);
 }
