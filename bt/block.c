@@ -92,11 +92,34 @@ void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to
     bt->stats.chained++;
 }
 
+void block_skip_check(struct bt *bt, struct block *from, unsigned n) {
+    struct block_exit *x = &block_exits(bt, from)[n];
+
+    if (!x->check || !x->to)
+        return;
+    emit_patch32(bt_rw(bt, from->host + x->branch), bt_rw(bt, bt->blocks[x->to].host));
+    x->unchecked = true;
+}
+
+static void check_again(struct bt *bt, const struct block *from, struct block_exit *x) {
+    if (x->unchecked)
+        emit_patch32(bt_rw(bt, from->host + x->branch), bt_rw(bt, from->host + x->door));
+    x->unchecked = false;
+}
+
+void block_check_chains(struct bt *bt, struct block *b) {
+    for (uint32_t number = b->incoming; number; number = exit_of(bt, number)->next_in)
+        check_again(bt, exit_block(bt, number), exit_of(bt, number));
+    for (unsigned n = 0; n < b->exit_count; n++)
+        check_again(bt, b, &block_exits(bt, b)[n]);
+}
+
 /* The target has died, with its list. */
 static void unchain(struct bt *bt, uint32_t number) {
     const struct block *from = exit_block(bt, number);
     struct block_exit *x = exit_of(bt, number);
 
+    check_again(bt, from, x);
     /* no page has id 1 */
     set_branch(bt, from, x, block_stub(from, number % BLOCK_EXITS), 0u - 1u);
     x->to = 0;

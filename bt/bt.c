@@ -54,6 +54,7 @@ bool bt_create(struct vm *vm, size_t cache_bytes) {
 
 void bt_reset(struct vm *vm) {
     tcache_flush(vm->bt);
+    links_reset(vm->bt);
     jumpcache_flush(vm->bt, true);
     memset(vm->vcpu.code_tlb, 0, sizeof vm->vcpu.code_tlb);
     vm->vcpu.exit_slot = 0;

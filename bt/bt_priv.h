@@ -31,6 +31,8 @@ enum {
     FAULT_SITES = 64,
     HINT_PAGES = 4096,
     RECENT_BLOCKS = 64,
+    LINKED_PAGES = 256,
+    LINK_GROUPS = 64,
 };
 
 /* Where a direct branch leaves its block, and where it has been patched to go. They stand behind
@@ -43,6 +45,9 @@ struct block_exit {
     /* in the block's host code: */
     uint16_t patch; /* the branch displacement that chaining rewrites; 0 none */
     uint16_t check; /* the page check's immediate; 0: chained without a check */
+    /* with a check: the branch displacement that leads to the check, and where that begins */
+    uint16_t branch, door;
+    bool unchecked; /* chained past the check (links.c) */
 };
 _Static_assert(BLOCK_MAX_HOST_BYTES <= UINT16_MAX, "struct block_exit has offsets of 16 bits");
 
@@ -83,6 +88,8 @@ struct code_page {
     uint32_t heat_first, heat_last; /* bt->heat_clock at the first and last of `heat` samples */
     uint8_t heat;
     bool user, global;
+    uint8_t group; /* with which it shares unchecked chains (links.c); 0 none */
+    uint8_t left;  /* how often it has left one */
 };
 
 /* One jump-cache entry: both halves zero means the miss stub at TC offset 0. */
@@ -156,6 +163,10 @@ struct bt {
     uint32_t page_of_slot[2][CODE_TLB_ENTRIES]; /* code page behind each v->code_tlb entry */
     uint32_t page_count;
     uint32_t page_id;
+    /* pages in groups (links.c): when each group was last looked up, and when the map changed */
+    uint32_t linked[LINKED_PAGES];
+    unsigned linked_count;
+    uint32_t group_epoch[LINK_GROUPS], map_epoch;
     uint32_t *page_buckets;           /* by vpage */
     uint32_t *frame_pages;            /* first code page of each RAM frame */
     uint32_t *frame_blocks;           /* translations on each RAM frame, crossing ones on both */
@@ -231,6 +242,10 @@ void block_insert(struct bt *bt, struct block *b);
 void block_kill(struct bt *bt, struct block *b);
 /* Patches exit n of `from` to go to `to`, if it can be and has not been. */
 void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to);
+/* Lets exit n of `from`, chained with a check, go past it. */
+void block_skip_check(struct bt *bt, struct block *from, unsigned n);
+/* Chains from and to b that go past their checks do so no longer. */
+void block_check_chains(struct bt *bt, struct block *b);
 /* The block whose host code holds TC offset `offset`, dead ones included; NULL: none. */
 struct block *block_at(struct bt *bt, uint32_t offset);
 /* Its side table: side_count entries. */
@@ -274,6 +289,16 @@ void codepage_drop_block(struct bt *bt, struct block *b);
 void codepage_kill(struct bt *bt, uint32_t page);
 /* Kills all translations on a RAM frame. True: there were some. */
 bool codepage_kill_frame(struct bt *bt, uint32_t frame);
+
+/* -- links.c: unchecked chains between pages -- */
+/* Page's translations may be entered now: makes sure that those they may reach without a check may,
+ * too. To be called when its mapping has been looked up for the present linear map. */
+void links_enter(struct bt *bt, struct vcpu *v, uint32_t page);
+/* Chains between the two pages need no check from now on; both are mapped now. False: they do. */
+bool links_join(struct bt *bt, uint32_t a, uint32_t b);
+/* Any page may be mapped otherwise now; code_tlb has forgotten them all. */
+void links_map_changed(struct bt *bt);
+void links_reset(struct bt *bt);
 
 /* -- jumpcache.c -- */
 /* Indirect jumps to the block's EIP go to it. */

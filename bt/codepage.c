@@ -25,6 +25,7 @@ static void forget_all(struct bt *bt) {
     for (uint32_t n = 1; n < bt->page_count; n++)
         if ((gpa_t)bt->pages[n].ppage << PAGE_SHIFT < bt->vm->mem.span)
             bt->frame_pages[bt->pages[n].ppage] = 0;
+    links_reset(bt);
     bt->page_count = 1;
     bt->page_id = 1; /* nothing is left that holds an id: they never run out */
 }
@@ -84,6 +85,7 @@ uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla) {
     uint32_t n = find_or_make(bt, vpage, (uint32_t)(gpa >> PAGE_SHIFT), vcpu_user(v), global);
     v->code_tlb[vcpu_user(v)][vpage % CODE_TLB_ENTRIES] = bt->pages[n].id;
     bt->page_of_slot[vcpu_user(v)][vpage % CODE_TLB_ENTRIES] = n;
+    links_enter(bt, v, n);
     return n;
 }
 
@@ -220,6 +222,7 @@ void bt_map_changed(struct vcpu *v, bool global_too) {
 
     v->returns_stale = true;
     memset(v->code_tlb, 0, sizeof v->code_tlb);
+    links_map_changed(bt);
     jumpcache_flush(bt, global_too);
     if (global_too)
         for (uint32_t n = 1; n < bt->page_count; n++)
@@ -239,6 +242,11 @@ void bt_map_changed_page(struct vcpu *v, gla_t gla) {
             continue;
         for (uint32_t k = p->blocks; k; k = bt->blocks[k].next_in_page)
             jumpcache_drop(bt, &bt->blocks[k]);
+        if (p->group) { /* code anywhere may lead to it */
+            memset(v->code_tlb[1], 0, sizeof v->code_tlb[1]);
+            links_map_changed(bt);
+            jumpcache_flush(bt, false);
+        }
         revalidate_global(bt, v, p);
     }
 }

@@ -6,7 +6,7 @@
  *   same page       jcc target
  *   another page    jcc check            check: code_tlb[target page] == id? jmp target : jmp stub
  * because the other page's mapping may have changed since. Kernel code on global pages needs no
- * check: INVLPG and global flushes unchain it (codepage.c).
+ * check: INVLPG and global flushes unchain it (codepage.c). Hot user code may go past it (links.c).
  *
  * An indirect exit looks the target up in the jump cache without touching the flags:
  *   movzx r9d, r8w; mov r10, [r13+r9*8]; add minus_eip to EIP by LEA; JRCXZ on the sum.
@@ -259,6 +259,8 @@ void exit_emit_exits(struct translation *t) {
         t->bt->stats.exits++;
         if (chainable && needs_check(t, x->target)) {
             emit_bind(e, branch);
+            x->branch = offset_of(t, branch);
+            x->door = offset_of(t, e->p);
             emit_page_check(t, x, stub);
         } else {
             emit_patch32(branch, stub);

@@ -31,7 +31,13 @@ const char *bt_thunk_name(const struct vm *vm, uint64_t host, uint32_t *into) {
     const char *name = NULL;
     uint32_t offset, best = 0;
 
-    if (!tc_offset(bt, host, &offset) || offset >= bt->blocks_start)
+    if (!tc_offset(bt, host, &offset))
+        return NULL;
+    if (offset >= bt->stubs_start) { /* an exit's way there */
+        *into = 0;
+        return "exit";
+    }
+    if (offset >= bt->blocks_start)
         return NULL;
     for (unsigned k = 0; k < sizeof thunks / sizeof thunks[0]; k++) {
         uint32_t start;

@@ -68,8 +68,18 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
     return b;
 }
 
+/* Both are hot user code on pages of the present address space. */
+static bool may_skip_check(const struct bt *bt, const struct vcpu *v, const struct block *from,
+                           const struct block *to) {
+    return heat_extends(bt, from) && heat_extends(bt, to) && !from->page2 && !to->page2 &&
+           !((from->key | to->key) & KEY_GLOBAL) &&
+           codepage_cached(bt, v, from->gla, true) == from->page &&
+           codepage_cached(bt, v, to->gla, true) == to->page;
+}
+
 /* Links the exit that brought us here to the block it goes to. */
-static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct block *to) {
+static void link_exit(struct bt *bt, const struct vcpu *v, struct block *from, uint64_t slot,
+                      struct block *to) {
     if (slot == EXIT_JUMP) {
         bt->stats.jump_misses++;
         if (!(to->key & KEY_SINGLE))
@@ -87,6 +97,8 @@ static void link_exit(struct bt *bt, struct block *from, uint64_t slot, struct b
     if (x->target != to->eip)
         return;
     block_chain(bt, from, n, to);
+    if (may_skip_check(bt, v, from, to) && links_join(bt, from->page, to->page))
+        block_skip_check(bt, from, n);
 }
 
 /* The exit that translated code left through knows where it goes. */
@@ -153,7 +165,7 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
     if (!(key & KEY_SINGLE))
         jumpcache_use(bt, key);
     if (slot)
-        link_exit(bt, from, slot, b);
+        link_exit(bt, v, from, slot, b);
     v->exit_slot = 0;
     run_arm(bt, v);
     run_enter(bt, v, b->host);

@@ -541,6 +541,9 @@ static void check_exits(const struct sweep *s) {
             BROKEN("exit %u is patched outside the block", k);
         if (x->check && x->check + 4u > b->host_size)
             BROKEN("exit %u is checked outside the block", k);
+        if (x->check && (x->branch + 4u > b->host_size || x->door >= b->host_size ||
+                         !(s->what[x->door] & IS_START)))
+            BROKEN("exit %u has no check", k);
         check_stub(s, k);
     }
 }
