@@ -221,7 +221,7 @@ fuzz: deps ## compare with the real CPU, then fuzz, FUZZ_MINUTES (60) each
 	$(MAKE) all
 	$(MAKE) MODE=sanitize build/sanitize/ringone
 	failed=; for run in \
-		"tests/insn/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES) --form checked --form direct --form short --timer 500 --count" \
+		"tests/insn/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES) $(FUZZ_CASES:%=--cases %) --form checked --form direct --form short --timer 500 --count" \
 		"tests/fuzz/core/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES)" \
 		"env RINGONE=build/sanitize/ringone tests/fuzz/run --first $(FUZZ_SEED) --minutes $(FUZZ_MINUTES)"; \
 		do echo "== $$run"; $$run || failed=yes; done; test -z "$$failed"
