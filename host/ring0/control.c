@@ -40,21 +40,36 @@ bool control_quit_asked(void) {
     return quit || (__atomic_load_n(&asked, __ATOMIC_SEQ_CST) & ASK_QUIT) != 0;
 }
 
-bool control_key(uint8_t byte) {
+bool control_key(uint8_t *byte) {
     if (!keys)
         return true;
     if (!prefix_seen) {
-        prefix_seen = byte == CTRL_A;
+        prefix_seen = *byte == CTRL_A;
         return !prefix_seen;
     }
     prefix_seen = false;
-    if (byte == 'x' || byte == 'X')
+    switch (*byte) {
+    case 'x':
+    case 'X':
         ask(ASK_QUIT);
-    else if (byte == 's' || byte == 'S')
+        return false;
+    case 's':
+    case 'S':
         ask(ASK_SCREEN);
-    else if (byte == 'h' || byte == 'H' || byte == '?')
+        return false;
+    case 'h':
+    case 'H':
+    case '?':
         ask(ASK_KEYS);
-    return false;
+        return false;
+    case 'a':
+    case 'A':
+    case CTRL_A:
+        *byte = CTRL_A;
+        return true;
+    default:
+        return false;
+    }
 }
 
 bool control_interrupt(struct trap_frame *f) {

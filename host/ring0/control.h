@@ -16,8 +16,8 @@ enum { CONTROL_IRQ = 3 /* COM2's */ };
 /* Requests are about this VM. `keys`: Ctrl-A on the console is the prefix of our own keys. */
 void control_watch(struct vm *vm, bool keys);
 
-/* Ring 0: a byte has come in for the guest. True: it is the guest's; false: it was ours. */
-bool control_key(uint8_t byte);
+/* Ring 0: a byte has come in on the console. True: *byte is the guest's; false: it was ours. */
+bool control_key(uint8_t *byte);
 /* Ring 0: COM2's interrupt, which found this running. True: there is something for control_poll. */
 bool control_interrupt(struct trap_frame *f);
 /* Whether there is. */

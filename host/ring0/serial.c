@@ -88,7 +88,7 @@ bool serial_take(unsigned n, uint8_t *byte) {
 }
 
 static void receive(uint8_t byte) {
-    if (control_key(byte))
+    if (control_key(&byte))
         put(&in, byte);
 }
 
