@@ -166,7 +166,7 @@ struct bt {
     /* pages in groups (links.c): when each group was last looked up, and when the map changed */
     uint32_t linked[LINKED_PAGES];
     unsigned linked_count;
-    uint32_t group_epoch[LINK_GROUPS], map_epoch;
+    uint64_t group_epoch[LINK_GROUPS], map_epoch;
     uint32_t *page_buckets;           /* by vpage */
     uint32_t *frame_pages;            /* first code page of each RAM frame */
     uint32_t *frame_blocks;           /* translations on each RAM frame, crossing ones on both */

@@ -16,7 +16,7 @@
 
 enum { LEFT_TOO_OFTEN = 4 };
 
-static uint32_t *epoch_of(struct bt *bt, const struct code_page *p) {
+static uint64_t *epoch_of(struct bt *bt, const struct code_page *p) {
     return &bt->group_epoch[p->group];
 }
 
