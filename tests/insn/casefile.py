@@ -205,6 +205,7 @@ class Outcome:
         self.seg = fields[13:19]
         self.memory = fields[19]
         self.fx = fields[20]
+        self.mxcsr = struct.unpack_from("<I", self.fx, 24)[0]
         offset += OUTCOME.size
         (count,) = struct.unpack_from("<I", data, offset)
         words = struct.unpack_from(f"<{2 * count}I", data, offset + 4)
@@ -224,7 +225,7 @@ class Outcome:
         yield "fcw", fcw
         yield "fsw", fsw
         yield "ftw", ftw
-        yield "mxcsr", struct.unpack_from("<I", self.fx, 24)[0]
+        yield "mxcsr", self.mxcsr
         for i in range(8):
             yield f"st{i}", int.from_bytes(self.fx[32 + 16 * i:42 + 16 * i], "little")
         for i in range(8):
