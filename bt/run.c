@@ -97,7 +97,9 @@ static void link_exit(struct bt *bt, const struct vcpu *v, struct block *from, u
     if (x->target != to->eip)
         return;
     block_chain(bt, from, n, to);
-    if (may_skip_check(bt, v, from, to) && links_join(bt, from->page, to->page))
+    /* it may have a chain already, to what was there before the mapping changed */
+    if (x->to == block_number(bt, to) && may_skip_check(bt, v, from, to) &&
+        links_join(bt, from->page, to->page))
         block_skip_check(bt, from, n);
 }
 
