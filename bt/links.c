@@ -2,7 +2,7 @@
  * Unchecked chains between pages of hot user code.
  *
  * A chain into another page compares code_tlb with the id that the page's mapping had (exits.c):
- * seven instructions, an eighth of a shell loop's time. The mapping can only have changed with the
+ * seven instructions and two more branches taken. The mapping can only have changed with the
  * linear map, and after that user code goes on through the run loop. So hot pages that chain to
  * each other form groups, and chains within a group go straight to their targets. Before code of a
  * group is entered for the first time since the linear map changed, all its pages are looked up.

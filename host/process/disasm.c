@@ -11,14 +11,12 @@
 #include "host/host.h"
 #include "host/process/fpu.h"
 #include "host/process/log.h"
-#include "host/process/report.h"
 #include "host/process/symbols.h"
 #include "host/process/text.h"
-#include "mmu/mmu.h"
 #include "vmm/vm.h"
 
 enum { PLACE_COLUMN = 44, TEXT_COLUMN = 70, HOST_PLACE_COLUMN = 16, HOST_TEXT_COLUMN = 50 };
-enum { INSN_BYTES_MAX = 15, BLOCK_BYTES_MAX = 512, NAMES_PER_LINE = 2 };
+enum { INSN_BYTES_MAX = 15, NAMES_PER_LINE = 2 };
 
 static csh guest32, guest16, host;
 static cs_insn *insn;            /* made before the sandbox is shut, used for every line */
@@ -71,16 +69,12 @@ static void add_operand_names(struct text *t) {
     }
 }
 
-static void trace_guest(struct vcpu *v, uint32_t gla, const uint8_t *code, size_t n, csh handle) {
+void log_guest_insns(uint32_t gla, const uint8_t *code, size_t n, bool code32) {
+    csh handle = code32 ? guest32 : guest16;
     char line[LOG_LINE_BYTES];
     struct text t;
-    log_line("----------------");
-    text_begin(&t, line, sizeof line);
-    text_add(&t, "IN:");
-    symbols_add_place(&t, gla);
-    text_add(&t, " cs:eip %04x:%08x cpl %u cr3 %08x", v->seg[SEG_CS].sel, gla - v->seg[SEG_CS].base,
-             v->cpl, v->cr3);
-    log_line(line);
+
+    fpu_guest_save();
     while (n > 0) {
         size_t length = decode(handle, code, n, gla);
         text_begin(&t, line, sizeof line);
@@ -96,24 +90,6 @@ static void trace_guest(struct vcpu *v, uint32_t gla, const uint8_t *code, size_
         gla += (uint32_t)length;
         n -= length;
     }
-}
-
-void host_log_guest_code(struct vcpu *v, uint32_t gla, const uint8_t *bytes, size_t n,
-                         bool code32) {
-    uint8_t code[BLOCK_BYTES_MAX];
-    uint32_t first = PAGE_SIZE - gla % PAGE_SIZE;
-    if (LOG_ON(LOG_GUEST_ERRORS))
-        report_guest_panic(v, gla);
-    if (!LOG_ON(LOG_IN_ASM) || !dfilter_passes(&log_filter, gla))
-        return;
-    if (n > sizeof code)
-        n = sizeof code;
-    if (first > n)
-        first = (uint32_t)n;
-    memcpy(code, bytes, first);
-    n = first + mmu_peek(v, gla + first, code + first, (uint32_t)n - first);
-    fpu_guest_save();
-    trace_guest(v, gla, code, n, code32 ? guest32 : guest16);
     fpu_guest_restore();
 }
 

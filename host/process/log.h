@@ -33,6 +33,8 @@ enum { LOG_LINE_BYTES = 512 };
 
 extern int log_fd;
 extern struct dfilter log_filter;
+/* Adds a line for each instruction of the n bytes. Each host has its own. */
+void log_guest_insns(uint32_t gla, const uint8_t *code, size_t n, bool code32);
 /* Prepares the disassembler. False: it does not start. */
 bool disasm_open(void);
 

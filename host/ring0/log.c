@@ -11,15 +11,13 @@
 #include "bt/bt.h"
 #include "host/host.h"
 #include "host/process/log.h"
-#include "host/process/report.h"
 #include "host/process/symbols.h"
 #include "host/process/text.h"
 #include "host/ring0/channel.h"
 #include "host/ring0/console.h"
-#include "mmu/mmu.h"
 #include "vmm/vm.h"
 
-enum { BLOCK_BYTES_MAX = 512, NAMES_PER_LINE = 2 };
+enum { NAMES_PER_LINE = 2 };
 enum mode { CODE16, CODE32, CODE64, MODES };
 
 static const struct vm *subject;
@@ -114,18 +112,11 @@ static void add_operand_names(struct text *t, const struct numbers *numbers) {
     }
 }
 
-static void trace_guest(const struct vcpu *v, uint32_t gla, const uint8_t *code, size_t n,
-                        enum mode mode) {
+void log_guest_insns(uint32_t gla, const uint8_t *code, size_t n, bool code32) {
+    enum mode mode = code32 ? CODE32 : CODE16;
     char line[LOG_LINE_BYTES], names[LOG_LINE_BYTES];
     struct text t;
 
-    log_line("----------------");
-    text_begin(&t, line, sizeof line);
-    text_add(&t, "IN:");
-    symbols_add_place(&t, gla);
-    text_add(&t, " cs:eip %04x:%08x cpl %u cr3 %08x", v->seg[SEG_CS].sel, gla - v->seg[SEG_CS].base,
-             v->cpl, v->cr3);
-    log_line(line);
     while (n > 0) {
         struct numbers numbers;
         decode(mode, code, n, gla, &numbers);
@@ -140,24 +131,6 @@ static void trace_guest(const struct vcpu *v, uint32_t gla, const uint8_t *code,
         gla += (uint32_t)numbers.length;
         n -= numbers.length;
     }
-}
-
-void host_log_guest_code(struct vcpu *v, uint32_t gla, const uint8_t *bytes, size_t n,
-                         bool code32) {
-    uint8_t code[BLOCK_BYTES_MAX];
-    uint32_t first = PAGE_SIZE - gla % PAGE_SIZE;
-
-    if (LOG_ON(LOG_GUEST_ERRORS))
-        report_guest_panic(v, gla);
-    if (!LOG_ON(LOG_IN_ASM) || !dfilter_passes(&log_filter, gla))
-        return;
-    if (n > sizeof code)
-        n = sizeof code;
-    if (first > n)
-        first = (uint32_t)n;
-    memcpy(code, bytes, first);
-    n = first + mmu_peek(v, gla + first, code + first, (uint32_t)n - first);
-    trace_guest(v, gla, code, n, code32 ? CODE32 : CODE16);
 }
 
 /* -- host code -- */

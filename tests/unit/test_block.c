@@ -1,24 +1,15 @@
 /* bt/block.c: what a guest can do to the look-up of blocks, and the branches between them; and
  * bt/codepage.c: which frames hold code. */
-#include "tests/unit/unit.h"
+#include "tests/unit/bt_rig.h"
 
-#include "bt/bt_priv.h"
-#include "mmu/mmu.h"
-
-enum { RAM = 1 << 20, CACHE = 16 << 20, GLA = 0x1000, KEY = 0 };
+enum { RAM = 1 << 20, GLA = 0x1000, KEY = 0 };
 enum { PATCH = 1, CHECK = 20 }; /* in a block's host code */
 
-static struct vm vm;
 static uint32_t page;
 
 static int translator(void **state) {
     (void)state;
-    host_stub_reset();
-    memset(&vm, 0, sizeof vm);
-    vm.vcpu.vm = &vm;
-    assert_true(memmap_create(&vm.mem, &vm, RAM));
-    assert_non_null(mmu_create(&vm));
-    assert_true(bt_create(&vm, CACHE));
+    bt_rig(RAM);
     page = codepage_lookup(vm.bt, &vm.vcpu, GLA);
     assert_int_not_equal(page, 0);
     return 0;

@@ -1,22 +1,12 @@
 /* bt/links.c: which chains between pages go past their check, and which come back to it. */
-#include "tests/unit/unit.h"
+#include "tests/unit/bt_rig.h"
 
-#include "bt/bt_priv.h"
-#include "mmu/mmu.h"
-
-enum { RAM = 2 << 20, CACHE = 16 << 20, EXITS = 2 };
+enum { RAM = 2 << 20, EXITS = 2 };
 enum { PATCH = 1, BRANCH = 8, DOOR = 12, CHECK = 20 }; /* in a block's host code */
-
-static struct vm vm;
 
 static int translator(void **state) {
     (void)state;
-    host_stub_reset();
-    memset(&vm, 0, sizeof vm);
-    vm.vcpu.vm = &vm;
-    assert_true(memmap_create(&vm.mem, &vm, RAM));
-    assert_non_null(mmu_create(&vm));
-    assert_true(bt_create(&vm, CACHE));
+    bt_rig(RAM);
     return 0;
 }
 
