@@ -12,6 +12,8 @@
  * Memory: kernel and module identity-mapped for the supervisor; a case's regions are pages of this
  * image mapped for the user at the addresses of world.h (Intel SDM vol. 3A section 4.3).
  */
+#include <stdbool.h>
+
 #include "tests/insn/world.h"
 
 #define MAX_DUMPS   32u /* then the runner starts a fresh guest: this one may be corrupted */
@@ -23,6 +25,7 @@
 #define IRQ_BASE    0x70u
 #define SLOWEST     65535u
 #define TIMEOUT     1966080u /* timer cycles: 1.6 s */
+#define PTE_D       0x40u
 
 struct frame {
     uint32_t gs, fs, es, ds;
@@ -48,6 +51,7 @@ uint8_t kernel_fx[512] __attribute__((aligned(16)));
 __asm__(".globl kernel_stack_end\n.set kernel_stack_end, kernel_stack + 16384");
 
 static uint8_t code_pages[CODE_SIZE] __attribute__((aligned(4096)));
+static uint8_t code_before[CODE_SIZE]; /* as they were when the case began */
 static uint8_t data_pages[5][4096] __attribute__((aligned(4096)));
 static uint32_t page_directory[1024] __attribute__((aligned(4096)));
 static uint32_t page_tables[4][1024] __attribute__((aligned(4096)));
@@ -237,6 +241,24 @@ static void progress(void) {
     put_char('\n');
 }
 
+/* Copies the pages that the user has written to since the last call, or all, one way or the other: a
+ * case may store into other cases' code, and one that begins again is to find it as it was. */
+static void copy_code(uint8_t *to, const uint8_t *from, bool all) {
+    uint32_t *ptes = &page_tables[1][CODE_BASE >> 12 & 1023];
+    bool any = false;
+    for (uint32_t i = 0; i < CODE_SIZE / 4096; i++) {
+        if (!all && !(ptes[i] & PTE_D))
+            continue;
+        for (uint32_t k = 4096 * i; k < 4096 * (i + 1); k++)
+            if (to[k] != from[k])
+                to[k] = from[k];
+        ptes[i] &= ~PTE_D;
+        any = true;
+    }
+    if (any)
+        __asm__ volatile("movl %0, %%cr3" : : "r"(page_directory) : "memory");
+}
+
 static void start_case(struct frame *f) {
     if (done % 64 == 0 || (world.options & OPT_VERBOSE))
         progress();
@@ -246,10 +268,12 @@ static void start_case(struct frame *f) {
         put_char('\n');
         power_off();
     }
-    if (current == loaded)
+    bool reload = current == loaded;
+    if (reload)
         loaded = world_load_codes(&world, current, file->cases - done);
     const struct test_case *c = current;
     world_load_code(&world, c); /* a wild store may have hit it */
+    copy_code(code_before, code_pages, reload);
     world_prepare(&world, c, kernel_fx);
     set_ldt(LDT_ENTRIES, c->ldt, LDT_OWN);
     *f = (struct frame){.gs = c->seg[3],
@@ -304,6 +328,7 @@ void trap(struct frame *f) {
         elapsed += period;
         if (elapsed < TIMEOUT) {
             if (stack_is_16bit(f->ss)) {
+                copy_code(code_pages, code_before, false);
                 start_case(f); /* once again, as the interrupt has left its mark */
                 set_timer(SLOWEST);
             }
