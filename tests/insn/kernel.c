@@ -241,8 +241,8 @@ static void progress(void) {
     put_char('\n');
 }
 
-/* Copies the pages that the user has written to since the last call, or all, one way or the other: a
- * case may store into other cases' code, and one that begins again is to find it as it was. */
+/* Copies the pages that the user has written to since the last call, or all, one way or the other:
+ * a case may store into other cases' code, and one that begins again is to find it as it was. */
 static void copy_code(uint8_t *to, const uint8_t *from, bool all) {
     uint32_t *ptes = &page_tables[1][CODE_BASE >> 12 & 1023];
     bool any = false;
