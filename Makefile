@@ -3,7 +3,7 @@
 # --- configuration: each may be given on the command line -------------------------------------
 
 ifeq ($(origin CC),default)
-CC := gcc
+CC := $(if $(filter afl,$(MODE)),afl-clang-fast,gcc)
 endif
 MODE   ?= release
 BUILD  ?= build$(if $(filter-out release,$(MODE)),/$(MODE))
@@ -30,8 +30,11 @@ MODE_sanitize := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 # for $(BUILD)/fuzz-*, with CC=clang
 MODE_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
                 -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
+# for tests/fuzz/afl, with afl-clang-fast: thousands of short lives, so they do less before they begin
+MODE_afl     := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+                -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1 -DRINGONE_SHORT_LIFE=1 
 MODE_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
-$(if $(MODE_$(MODE)),,$(error MODE=$(MODE): not one of release debug asan ubsan sanitize fuzz))
+$(if $(MODE_$(MODE)),,$(error MODE=$(MODE): not one of release debug asan ubsan sanitize fuzz afl))
 
 # The decoder is built without libc; everyone who includes its headers must say so too.
 ZYDIS_DEFINES := -DZYAN_NO_LIBC -DZYCORE_STATIC_BUILD -DZYDIS_STATIC_BUILD \
@@ -91,7 +94,7 @@ $(BUILD)/libcore.a: $(CORE_OBJECTS)
 
 $(ZYDIS)/libzydis.a: host/scripts/build-zydis.sh
 	@echo '  ZYDIS $@'
-	$(Q)CC="$(CC)" ZYDIS_DEFINES="$(ZYDIS_DEFINES)" host/scripts/build-zydis.sh $(ZYDIS)
+	$(Q)CC="$(CC:afl-%-fast=%)" ZYDIS_DEFINES="$(ZYDIS_DEFINES)" host/scripts/build-zydis.sh $(ZYDIS)
 
 $(CORE_OBJECTS): FLAGS = $(CORE_FLAGS)
 $(HOST_OBJECTS): FLAGS = $(HOST_FLAGS)
@@ -214,15 +217,18 @@ check: deps ## what CI checks: both compilers, format, clang-tidy, headers, free
 coverage: all ## which rows of bt/insn.def the tests run (fails below all)
 	host/scripts/coverage.sh $(BUILD)/ringone $(BUILD)/coverage
 
-# Against the CPU, in all forms; libFuzzer on the core; random guests with both sanitizers.
+# Against the CPU, in all forms; libFuzzer on the core; AFL++ on the monitor; random guests with both
+# sanitizers.
 FUZZ_MINUTES ?= 60
 FUZZ_SEED    ?= $(shell date +%s)
 fuzz: deps ## compare with the real CPU, then fuzz, FUZZ_MINUTES (60) each
+	host/scripts/install-packages.sh afl
 	$(MAKE) all
 	$(MAKE) MODE=sanitize build/sanitize/ringone
 	failed=; for run in \
 		"tests/insn/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES) $(FUZZ_CASES:%=--cases %) --form checked --form direct --form short --timer 500 --count" \
 		"tests/fuzz/core/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES)" \
+		"tests/fuzz/afl/run --seed $(FUZZ_SEED) --minutes $(FUZZ_MINUTES)" \
 		"env RINGONE=build/sanitize/ringone tests/fuzz/run --first $(FUZZ_SEED) --minutes $(FUZZ_MINUTES)"; \
 		do echo "== $$run"; $$run || failed=yes; done; test -z "$$failed"
 

@@ -3,6 +3,7 @@
 # the network only when something is missing.
 #   install-packages.sh          what everything but the following needs
 #   install-packages.sh bochs    what tests/ring0/bochs needs besides
+#   install-packages.sh afl      what tests/fuzz/afl/run needs besides
 set -euo pipefail
 source "$(dirname "$0")/private-apt.sh"
 
@@ -21,6 +22,7 @@ packages=(
 
 case ${1-} in
 bochs) packages=(bochs bochs-term bochsbios) ;;
+afl) packages=(afl++) ;;
 esac
 
 missing=()

@@ -57,4 +57,9 @@ void round_disks(void);
 
 void pages_init(void);
 
+/* input.c: a mode and code from the first Multiboot module. fuzz_input_mode() chooses how snippets
+ * run before paging is set up; fuzz_input() runs the code and tells how far it came. */
+void fuzz_input_mode(void);
+void fuzz_input(void);
+
 #endif

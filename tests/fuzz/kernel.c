@@ -1,6 +1,6 @@
 /* The fuzzing kernel. Command line: the kind of round (code, pages, tables, ports, disks, system),
  * how snippets run (paging, pae, ring3, v86), seed=N and rounds=N. It prints the number of rounds
- * it has done, and powers off after the last. */
+ * it has done, and powers off after the last. With "input" what runs is in a module (input.c). */
 #include "fuzz.h"
 
 struct fuzz fuzz;
@@ -165,12 +165,15 @@ void guest_main(void) {
     for (uint32_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (option(line, kinds[i].name, NULL))
             kind = &kinds[i];
-    if (!kind) {
+    bool input = option(line, "input", NULL);
+    if (!kind && !input) {
         printf("no kind of round on the command line\n");
         return;
     }
 
     random_seed(seed);
+    if (input)
+        fuzz_input_mode();
     write_cr0(CR0_PE | CR0_ET | CR0_NE | (one_in(2) ? CR0_MP : 0) | (one_in(2) ? CR0_AM : 0) |
               (one_in(2) ? CR0_WP : 0));
     write_cr4(CR4_PSE | CR4_OSFXSR | CR4_OSXMMEXCPT | (one_in(2) ? CR4_PGE : 0));
@@ -180,19 +183,25 @@ void guest_main(void) {
         paging_init();
     if (fuzz.paging && (fuzz.ring3 || fuzz.v86))
         protect_kernel();
-    if (kind->round == round_pages)
+    if (kind && kind->round == round_pages)
         pages_init();
     fuzz.cr0 = read_cr0();
     fuzz.cr3 = read_cr3();
     fuzz.cr4 = read_cr4();
-    code_fill((uint8_t *)FUZZ_CODE, FUZZ_CODE_BYTES);
-    code_fill((uint8_t *)FUZZ_CODE16, FUZZ_CODE_BYTES);
+    if (!input) {
+        code_fill((uint8_t *)FUZZ_CODE, FUZZ_CODE_BYTES);
+        code_fill((uint8_t *)FUZZ_CODE16, FUZZ_CODE_BYTES);
+    }
 
     trap_handlers[1] = on_debug;
     outb(0x43, 0x34); /* channel 0, mode 2: what does not end is cut short */
     outb(0x40, 0);
     outb(0x40, 3);
     restore();
+    if (input) {
+        fuzz_input();
+        return;
+    }
     for (uint32_t done = 1; done <= rounds; done++) {
         kind->round();
         if (done % 64 == 0 || done == rounds)
