@@ -118,6 +118,46 @@ static uint32_t segment(uint32_t n, uint32_t base, uint32_t limit, uint8_t acces
     return selector | (fuzz.ring3 ? 3 : 0);
 }
 
+/* What can be reached through selectors 90h... and vectors 30h-32h, from ring 3, too: call gates, a
+ * task, other segments. Nothing that leads to code of another ring, so user code remains that. */
+static void gates(void) {
+    static struct tss task; /* out of user code's reach */
+    static uint8_t task_stack[256];
+    const uint16_t code = fuzz.ring3 ? SEL_CODE3 : SEL_CODE0;
+    const uint16_t data = fuzz.ring3 ? SEL_DATA3 : SEL_DATA0;
+    const uint8_t access = ACCESS_P | ACCESS_DPL3;
+    task =
+        (struct tss){.esp0 = STACK_TRAP,
+                     .ss0 = SEL_DATA0,
+                     .cr3 = fuzz.cr3,
+                     .eip = FUZZ_CODE + 2 * LINE,
+                     .eflags = 2 | FLAG_IF,
+                     .eax = 1,
+                     .esp = fuzz.ring3 ? STACK_RING3 : (uint32_t)(task_stack + sizeof task_stack),
+                     .ebx = FUZZ_FREE,
+                     .cs = code,
+                     .ss = data,
+                     .ds = data,
+                     .es = data,
+                     .io_base = sizeof task};
+    tss.cr3 = fuzz.cr3; /* for the way back from the task */
+    const uint64_t slots[] = {
+        gate(code, FUZZ_CODE + 2 * LINE, access | ACCESS_CALL_GATE, 0),
+        gate(code, FUZZ_CODE + 2 * LINE, access | ACCESS_CALL_GATE16, 0),
+        descriptor((uint32_t)&task, sizeof task - 1, access | ACCESS_TSS, 0),
+        gate(SEL_FUZZ + 10 * 8, 0, access | ACCESS_TASK_GATE, 0),
+        descriptor(0, 0xFFFFF, ACCESS_P | ACCESS_CODE_CONFORM, FLAG_SEG_32_4K),
+        descriptor(0, 0xFFFFF, access | ACCESS_CODE, FLAG_SEG_32_4K),
+        descriptor(0, 0xFFFFF, ACCESS_DPL3 | ACCESS_DATA_RW, FLAG_SEG_32_4K), /* not present */
+        descriptor(FUZZ_FREE + 1, 0xFFFFF, access | ACCESS_DATA_RW, FLAG_SEG_32_4K),
+    };
+    for (uint32_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
+        gdt_set((uint16_t)(SEL_FUZZ + (8 + i) * 8), slots[i]);
+    idt[0x30] = gate(SEL_CODE0, idt_entry(0x30), access | ACCESS_TRAP_GATE, 0);
+    idt[0x31] = gate(SEL_FREE, 0, access | ACCESS_INT_GATE, 0); /* no code segment */
+    idt[0x32] = gate(SEL_FUZZ + 10 * 8, 0, access | ACCESS_TASK_GATE, 0);
+}
+
 /* The segments that the input asks for instead of flat ones. */
 static void segments(struct regs *in) {
     uint8_t s = input.segments;
@@ -158,11 +198,11 @@ static void breakpoint(void) {
     }
 }
 
-/* Channel 0, mode 0: one tick in 3.4 ms, so that none is pending when the code is entered. */
+/* Channel 0, mode 0: one tick in 5.2 ms, so that none is pending when the code is entered. */
 static void limit_time(void) {
     outb(0x43, 0x30);
     outb(0x40, 0);
-    outb(0x40, 0x10);
+    outb(0x40, 0x18);
 }
 
 /* Each enters the code at an offset and returns that at which it was left. */
@@ -202,6 +242,7 @@ static uint32_t enter_protected(uint32_t at) {
     } else {
         segments(&in);
     }
+    gates();
     in.esp += input.esp;
     uint32_t begin = in.eip - at;
     uint32_t *gprs[] = {&in.eax, &in.ecx, &in.edx, &in.ebx, &in.ebp, &in.esi, &in.edi};
