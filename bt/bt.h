@@ -42,6 +42,12 @@ void bt_user_end(struct vcpu *v, const struct host_user *u, struct host_regs *ne
  * interrupted registers, or with NULL from VMM code. Async-signal-safe. */
 void bt_kick(struct vcpu *v, struct host_regs *regs);
 
+/* Tells where the guest's time goes, for translating what much of it is spent in once more
+ * (heat.c). From a host signal/interrupt handler, with the interrupted registers, now and then and
+ * at least every 10 ms; once a millisecond while it returns true, which says that samples make a
+ * difference. Async-signal-safe. A host may do without. */
+bool bt_sample(struct vcpu *v, struct host_regs *regs);
+
 /* -- what the MMU and devices tell the translator -- */
 
 /* Guest memory [gpa, gpa+n) was or is about to be written: translations of it die. True: some did.
@@ -59,7 +65,7 @@ struct bt_stats {
     uint64_t host_faults, polls, exceptions, interrupts, halt_ns, run_ns;
     /* ticks of the host's TSC, the first counted for -stats: clocks cost more */
     uint64_t translate_tsc, native_tsc;
-    uint64_t samples_translated, samples_vmm; /* kicks that found the one or the other running */
+    uint64_t samples_translated, samples_vmm; /* samples that found the one or the other running */
     uint64_t cache_used, cache_size;
 };
 const struct bt_stats *bt_stats(const struct vm *vm);

@@ -188,8 +188,8 @@ struct bt {
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
     uint32_t thunk_native, thunk_resume;
     struct insn insns[BLOCK_MAX_INSNS];
-    uint32_t interrupted;        /* number of the block that the last kick met; 0 none */
     uint32_t heat_clock;         /* samples of user code (heat.c) */
+    uint32_t heated;             /* number of the code page that has become hot; 0 none */
     gla_t recent[RECENT_BLOCKS]; /* ring of the blocks dispatched last, for the panic report */
     uint32_t recent_count;
     uint64_t run_start_ns;
@@ -332,8 +332,11 @@ bool hint_after_fault(struct bt *bt, gla_t gla);
 void hint_set(struct bt *bt, gla_t gla);
 
 /* -- heat.c: user code that much time is spent in -- */
-/* Notes where the last kick has met the guest (bt->interrupted). */
-void heat_sample(struct bt *bt);
+/* A sample lay in this block. True: in code that may become hot, or has just now (bt->heated: the
+ * run loop is to call heat_apply()). Called with translated code interrupted. */
+bool heat_sample(struct bt *bt, const struct block *b);
+/* Drops the translations of the page that has become hot, if one has. */
+void heat_apply(struct bt *bt);
 /* Is a block of this page and key to go on behind branches and calls? */
 bool heat_extends(const struct bt *bt, const struct block *b);
 /* A sample at time `now`, which counts samples, lay in the page. True: it has become hot. */

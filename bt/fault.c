@@ -26,6 +26,16 @@ void fault_save_state(struct vcpu *v, const struct host_regs *regs, const struct
     v->flags = (uint32_t)regs->rflags & EFL_LIVE;
 }
 
+static bool in_code(const struct bt *bt, const struct host_regs *regs) {
+    uint64_t rx = (uint64_t)(uintptr_t)bt->code.rx;
+
+    return regs->rip >= rx && regs->rip < rx + bt->code.size;
+}
+
+static uint32_t code_offset(const struct bt *bt, const struct host_regs *regs) {
+    return (uint32_t)(regs->rip - (uint64_t)(uintptr_t)bt->code.rx);
+}
+
 /* Resumes in the exit thunk: bt_run goes on with struct vcpu as it is. */
 static void leave(struct bt *bt, struct vcpu *v, struct host_regs *regs) {
     v->exit_slot = 0;
@@ -125,7 +135,7 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         bt->stats.host_faults++;
         return true;
     }
-    if (!recover_at(bt, (uint32_t)(regs->rip - rx), &at))
+    if (!recover_at(bt, code_offset(bt, regs), &at))
         return false;
     bt->stats.host_faults++;
     if (vector == VEC_PF && in_poison(bt, address)) {
@@ -162,15 +172,30 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
     return true;
 }
 
+bool bt_sample(struct vcpu *v, struct host_regs *regs) {
+    struct bt *bt = v->vm->bt;
+    struct recovered at;
+
+    if (v->halted)
+        return false;
+    if (!in_code(bt, regs)) {
+        bt->stats.samples_vmm++;
+        return false;
+    }
+    bt->stats.samples_translated++;
+    if (!recover_at(bt, code_offset(bt, regs), &at) || !at.block)
+        return false;
+    bool warm = heat_sample(bt, at.block);
+    if (bt->heated)
+        bt_kick(v, regs);
+    return warm;
+}
+
 void bt_kick(struct vcpu *v, struct host_regs *regs) {
     struct bt *bt = v->vm->bt;
-    uint64_t rx = (uint64_t)(uintptr_t)bt->code.rx;
 
-    bool translated = regs && regs->rip >= rx && regs->rip < rx + bt->code.size;
+    bool translated = regs && in_code(bt, regs);
 
-    /* where the guest's time goes: kicks are the samples */
-    if (regs && !v->halted)
-        translated ? bt->stats.samples_translated++ : bt->stats.samples_vmm++;
     bt->kicks++;
     v->vm->kicked = true;
     v->jc_now = v->jc_sti = (uint64_t)(uintptr_t)bt->poison;
@@ -182,9 +207,8 @@ void bt_kick(struct vcpu *v, struct host_regs *regs) {
     regs->gpr[REG_JUMP_CACHE] = (uint64_t)(uintptr_t)bt->poison;
     /* a long REP would not poll for a while: leave between two of its elements */
     struct recovered at;
-    if (!recover_at(bt, (uint32_t)(regs->rip - rx), &at))
+    if (!recover_at(bt, code_offset(bt, regs), &at))
         return;
-    bt->interrupted = at.block ? block_number(bt, at.block) : 0;
     if (at.fix == FIX_STRING) {
         fault_save_state(v, regs, &at);
         v->sysflags |= EFL_RF; /* as string_yield() */

@@ -4,9 +4,9 @@
  * that would take nine times the translating and more than the cache, while what it saves, it saves
  * where time is spent.
  *
- * Kicks are samples. A page is hot when HOT_SAMPLES of the last HOT_WINDOW samples of user code in
- * direct form lay in it, and stays so for HOT_LIFE samples. Its translations are dropped then; what
- * runs again is translated again.
+ * The host takes samples. A page is hot when HOT_SAMPLES of the last HOT_WINDOW samples of user
+ * code in direct form lay in it, and stays so for HOT_LIFE samples. Its translations are dropped
+ * then; what runs again is translated again.
  */
 #include "bt/bt_priv.h"
 #include "bt/key.h"
@@ -41,13 +41,21 @@ bool heat_extends(const struct bt *bt, const struct block *b) {
     return bt->vm->form == VM_FORM_DIRECT || heat_is_hot(&bt->pages[b->page], bt->heat_clock);
 }
 
-void heat_sample(struct bt *bt) {
-    const struct block *b = &bt->blocks[bt->interrupted];
+bool heat_sample(struct bt *bt, const struct block *b) {
+    struct code_page *p = &bt->pages[b->page];
 
-    bt->interrupted = 0;
     if (!b->page || !may_extend(b->key))
-        return;
-    bt->heat_clock++;
-    if (heat_add(&bt->pages[b->page], bt->heat_clock))
-        codepage_kill(bt, b->page);
+        return false;
+    bool was_hot = heat_is_hot(p, ++bt->heat_clock);
+    if (heat_add(p, bt->heat_clock))
+        bt->heated = b->page;
+    return !was_hot;
+}
+
+void heat_apply(struct bt *bt) {
+    uint32_t page = bt->heated;
+
+    bt->heated = 0;
+    if (page && bt->pages[page].user)
+        codepage_kill(bt, page);
 }

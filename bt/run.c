@@ -258,7 +258,7 @@ void bt_run(struct vcpu *v) {
             vm->kicked = false;
             poll_host(v);
             service(v);
-            heat_sample(bt);
+            heat_apply(bt);
             if (vcpu_user(v) && mmu_view_tick(v))
                 v->exit_slot = 0;
         }

@@ -59,9 +59,9 @@ static uint64_t measure_tsc(void) {
 
 bool clock_setup(void) {
     clock_deadline_timer = clock_create_timer(SIGALRM);
-    clock_poll_timer = clock_create_timer(SIGALRM);
+    clock_sample_timer = clock_create_timer(SIGVTALRM);
     clock_wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     clock_tsc_hz = measure_tsc();
     prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul); /* a guest's sleep must not end 50 us late */
-    return clock_deadline_timer >= 0 && clock_poll_timer >= 0 && clock_wake_fd >= 0;
+    return clock_deadline_timer >= 0 && clock_sample_timer >= 0 && clock_wake_fd >= 0;
 }

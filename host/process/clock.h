@@ -8,12 +8,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Creates the timers (SIGALRM to this thread) and starts measuring the TSC. Call early. False: the
- * host has no timers left. */
+/* Creates the timers (SIGALRM: kick; SIGVTALRM: sample) and starts measuring the TSC. Call early.
+ * False: the host has no timers left. */
 bool clock_setup(void);
 
-/* Starts and stops the kick every 10 ms at which input is looked for and output written. */
-void clock_poll_kick(bool on);
+/* Starts and stops samples (bt_sample). */
+void clock_sample(bool on);
+/* The handler of a sample is done; useful: another is wanted soon, in a millisecond. True: 10 ms
+ * have passed, time for a kick, at which input is looked for and output written. Async-signal-safe.
+ */
+bool clock_sample_next(bool useful);
 
 /* A kernel timer that sends a signal to this thread; -1: none left. */
 int clock_create_timer(int sig);
@@ -25,7 +29,7 @@ uint64_t clock_set_timer(int timer, uint64_t first, uint64_t interval);
 void clock_wake(void);
 
 /* Between clock.c and rt_clock.c. */
-extern int clock_deadline_timer, clock_poll_timer, clock_wake_fd;
+extern int clock_deadline_timer, clock_sample_timer, clock_wake_fd;
 extern uint64_t clock_tsc_hz;
 
 #endif

@@ -137,13 +137,13 @@ static void load(struct files *files) {
 
 static enum vm_stop run(void) {
     fpu_guest_reset();
-    clock_poll_kick(true);
+    clock_sample(true);
     fpu_guest_enter();
     profile_start(&machine);
     bt_run(&machine.vcpu);
     profile_stop();
     fpu_guest_leave();
-    clock_poll_kick(false);
+    clock_sample(false);
     return machine.stop;
 }
 

@@ -14,9 +14,11 @@
 #include "host/process/profile.h"
 #include "host/process/rt_syscall.h"
 
-enum { NS_PER_S = 1000000000, POLL_NS = 10000000 };
+enum { NS_PER_S = 1000000000 };
+/* A sample and what it takes from the processor's caches are about 10 us here. */
+enum { SAMPLE_NS = 1000000, POLL_SAMPLES = 10, EAGER_SAMPLES = 16 };
 
-int clock_deadline_timer, clock_poll_timer, clock_wake_fd;
+int clock_deadline_timer, clock_sample_timer, clock_wake_fd;
 uint64_t clock_tsc_hz;
 
 static uint64_t armed_at; /* what the deadline timer was last set to; 0: never */
@@ -64,8 +66,26 @@ void host_timer_arm(uint64_t deadline_ns) {
     set_timer(clock_deadline_timer, TIMER_ABSTIME, none ? 0 : deadline_ns | 1, 0);
 }
 
-void clock_poll_kick(bool on) {
-    set_timer(clock_poll_timer, 0, on ? POLL_NS : 0, on ? POLL_NS : 0);
+/* One shot each: the handler winds the timer up again, unless it has been stopped meanwhile. */
+static volatile bool sampling;
+
+void clock_sample(bool on) {
+    sampling = on;
+    set_timer(clock_sample_timer, 0, on ? SAMPLE_NS : 0, 0);
+}
+
+bool clock_sample_next(bool useful) {
+    static unsigned pace = 1, since_poll, in_vain;
+
+    since_poll += pace;
+    bool poll = since_poll >= POLL_SAMPLES;
+    if (poll)
+        since_poll = 0;
+    in_vain = useful ? 0 : in_vain + 1;
+    pace = in_vain < EAGER_SAMPLES ? 1 : POLL_SAMPLES;
+    if (sampling)
+        set_timer(clock_sample_timer, 0, (uint64_t)pace * SAMPLE_NS, 0);
+    return poll;
 }
 
 void clock_wake(void) {
@@ -83,14 +103,14 @@ void host_wait(uint64_t deadline_ns) {
     unsigned n = chr_poll_set(fds);
     fds[n++] = (struct pollfd){.fd = clock_wake_fd, .events = POLLIN};
     struct timespec timeout = to_timespec(deadline_ns - now);
-    /* A long sleep is not to be broken by the poll kick: an idle guest uses no host CPU. */
-    bool long_sleep = deadline_ns - now > POLL_NS;
+    /* A long sleep is not to be broken by samples: an idle guest uses no host CPU. */
+    bool long_sleep = deadline_ns - now > SAMPLE_NS;
     if (long_sleep)
-        clock_poll_kick(false);
+        clock_sample(false);
     profile_sleep_begin(long_sleep);
     rt_syscall5(SYS_ppoll, (long)fds, n, deadline_ns == UINT64_MAX ? 0 : (long)&timeout, 0, 0);
     profile_sleep_end(long_sleep);
     if (long_sleep)
-        clock_poll_kick(true);
+        clock_sample(true);
     chr_service();
 }

@@ -70,6 +70,18 @@ static void on_kick(int sig, siginfo_t *info, void *context) {
     store(u, &regs);
 }
 
+static void on_sample(int sig, siginfo_t *info, void *context) {
+    ucontext_t *u = context;
+    struct host_regs regs;
+
+    (void)sig;
+    (void)info;
+    load(&regs, u);
+    if (clock_sample_next(bt_sample(&subject->vcpu, &regs)))
+        bt_kick(&subject->vcpu, &regs);
+    store(u, &regs);
+}
+
 static void on_profile(int sig, siginfo_t *info, void *context) {
     struct host_regs regs;
 
@@ -103,7 +115,7 @@ void panic_if_asked(void) {
 static void install(int sig, void (*handler)(int, siginfo_t *, void *)) {
     struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
-    if (sig == SIGALRM || sig == SIGPROF)
+    if (sig == SIGALRM || sig == SIGVTALRM || sig == SIGPROF)
         action.sa_flags |= SA_RESTART;
     /* a kick must not come between an exception's saved state and its resolution */
     sigfillset(&action.sa_mask);
@@ -120,6 +132,7 @@ void rt_signals_install(struct vm *vm) {
     for (unsigned n = 0; n < sizeof exceptions / sizeof exceptions[0]; n++)
         install(exceptions[n], on_exception);
     install(SIGALRM, on_kick);
+    install(SIGVTALRM, on_sample);
     install(SIGPROF, on_profile);
 }
 

@@ -14,16 +14,23 @@
 #include "host/process/chr.h"
 #include "host/process/clock.h"
 
-static volatile sig_atomic_t kicks;
+static volatile sig_atomic_t kicks, samples, polls, useful;
 
 static void on_kick(int sig) {
     (void)sig;
     kicks++;
 }
 
+static void on_sample(int sig) {
+    (void)sig;
+    samples++;
+    polls += clock_sample_next(useful);
+}
+
 static int start(void **state) {
     (void)state;
     signal(SIGALRM, on_kick);
+    signal(SIGVTALRM, on_sample);
     return clock_setup() ? 0 : -1;
 }
 
@@ -80,11 +87,26 @@ static void timers_kick(void **state) {
     while (kicks == before)
         ;
     host_timer_arm(UINT64_MAX);
-    before = kicks;
-    clock_poll_kick(true);
-    while (kicks < before + 3)
+}
+
+static void samples_and_polls(void **state) {
+    (void)state;
+    /* ten samples a poll while they are useful, and in the end one */
+    useful = true;
+    clock_sample(true);
+    while (polls < 3)
         ;
-    clock_poll_kick(false);
+    clock_sample(false);
+    assert_int_equal(samples, 30);
+    useful = false;
+    clock_sample(true);
+    while (samples < 60)
+        ;
+    sig_atomic_t before = samples - polls;
+    while (samples < 70)
+        ;
+    clock_sample(false);
+    assert_int_equal(samples - polls, before);
 }
 
 static void wake_ends_wait(void **state) {
@@ -98,7 +120,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clock_goes_forward), cmocka_unit_test(wait_ends_at_deadline),
         cmocka_unit_test(input_ends_wait),    cmocka_unit_test(timers_kick),
-        cmocka_unit_test(kick_ends_wait),     cmocka_unit_test(wake_ends_wait),
+        cmocka_unit_test(samples_and_polls),  cmocka_unit_test(kick_ends_wait),
+        cmocka_unit_test(wake_ends_wait),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
