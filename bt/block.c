@@ -6,6 +6,8 @@
 #include "bt/bt_priv.h"
 #include "bt/emit.h"
 
+enum { OPCODE_MOV_IMM = 0xb8, OPCODE_JMP = 0xe9 };
+
 /* The buckets of a page's blocks stand together, as the blocks' code does: what runs in turn shares
  * the host's cache lines and TLB entries. */
 static uint32_t bucket_of(uint32_t page, uint32_t gla, uint32_t key) {
@@ -92,18 +94,39 @@ void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to
     bt->stats.chained++;
 }
 
+/* Where a PC thunk is to be called, the instruction that stands for it takes the place of the jump
+ * to the call. False: what is called is none, or not the one it was. */
+static bool replace_jump(struct bt *bt, const struct block *from, const struct block_exit *x) {
+    const struct block *to = &bt->blocks[x->to];
+    const uint8_t *thunk = codepage_bytes(bt, to->page) + (to->gla & ~PAGE_MASK);
+    uint8_t *code = bt_rw(bt, from->host);
+    const uint8_t *mov = code + x->door - PC_THUNK_INLINE_BYTES;
+
+    if (to->length < PC_THUNK_BYTES || pc_thunk_register(thunk) != *mov - OPCODE_MOV_IMM)
+        return false;
+    memcpy(code + x->branch - 1, mov, PC_THUNK_INLINE_BYTES);
+    return true;
+}
+
 void block_skip_check(struct bt *bt, struct block *from, unsigned n) {
     struct block_exit *x = &block_exits(bt, from)[n];
 
     if (!x->check || !x->to)
         return;
-    emit_patch32(bt_rw(bt, from->host + x->branch), bt_rw(bt, bt->blocks[x->to].host));
+    if (x->pc_thunk && !replace_jump(bt, from, x))
+        return;
+    if (!x->pc_thunk)
+        emit_patch32(bt_rw(bt, from->host + x->branch), bt_rw(bt, bt->blocks[x->to].host));
     x->unchecked = true;
 }
 
 static void check_again(struct bt *bt, const struct block *from, struct block_exit *x) {
-    if (x->unchecked)
-        emit_patch32(bt_rw(bt, from->host + x->branch), bt_rw(bt, from->host + x->door));
+    if (x->unchecked) {
+        uint8_t *branch = bt_rw(bt, from->host + x->branch);
+        if (x->pc_thunk)
+            branch[-1] = OPCODE_JMP;
+        emit_patch32(branch, bt_rw(bt, from->host + x->door));
+    }
     x->unchecked = false;
 }
 

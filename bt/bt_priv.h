@@ -48,6 +48,7 @@ struct block_exit {
     /* with a check: the branch displacement that leads to the check, and where that begins */
     uint16_t branch, door;
     bool unchecked; /* chained past the check (links.c) */
+    bool pc_thunk;  /* a call that an instruction can stand for, which waits before the door */
 };
 _Static_assert(BLOCK_MAX_HOST_BYTES <= UINT16_MAX, "struct block_exit has offsets of 16 bits");
 
@@ -242,7 +243,7 @@ void block_insert(struct bt *bt, struct block *b);
 void block_kill(struct bt *bt, struct block *b);
 /* Patches exit n of `from` to go to `to`, if it can be and has not been. */
 void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to);
-/* Lets exit n of `from`, chained with a check, go past it. */
+/* Lets exit n of `from`, chained with a check, go past it, if it may. */
 void block_skip_check(struct bt *bt, struct block *from, unsigned n);
 /* Chains from and to b that go past their checks do so no longer. */
 void block_check_chains(struct bt *bt, struct block *b);
@@ -289,6 +290,12 @@ void codepage_drop_block(struct bt *bt, struct block *b);
 void codepage_kill(struct bt *bt, uint32_t page);
 /* Kills all translations on a RAM frame. True: there were some. */
 bool codepage_kill_frame(struct bt *bt, uint32_t frame);
+
+/* -- pc_thunk.c: functions that return their return address -- */
+enum { PC_THUNK_BYTES = 4, PC_THUNK_INLINE_BYTES = 5 };
+/* The register (EAX..EDI) in which the function whose first PC_THUNK_BYTES these are returns its
+ * return address, if that is all it does; else -1. */
+int pc_thunk_register(const uint8_t *code);
 
 /* -- links.c: unchecked chains between pages -- */
 /* Page's translations may be entered now: makes sure that those they may reach without a check may,

@@ -22,7 +22,7 @@
 #include "bt/translation.h"
 
 void exit_direct(struct translation *t, uint32_t target, uint8_t *branch) {
-    t->exits[t->exit_count++] = (struct pending_exit){target, branch};
+    t->exits[t->exit_count++] = (struct pending_exit){.target = target, .branch = branch};
 }
 
 /* Goes to the dispatcher; guest EIP is in v->eip already. */
@@ -79,6 +79,16 @@ static bool pairs(const struct translation *t) {
     return !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
 }
 
+/* Whether a chain from this block to target must check the target page's mapping. */
+static bool needs_check(const struct translation *t, uint32_t target) {
+    const struct block *b = t->block;
+    gla_t gla = target + (b->gla - b->eip);
+
+    if (t->key & KEY_GLOBAL)
+        return false;
+    return (gla ^ b->gla) & PAGE_MASK || b->page2;
+}
+
 /* Where the host RET comes back to: goes on if the EIP in R8 is the one behind the CALL. Flags
  * stay, whatever comes here: when it goes elsewhere, the code there may look at them. */
 static void emit_landing(struct translation *t) {
@@ -104,12 +114,33 @@ static void call_done(struct translation *t) {
     t->ended = true;
 }
 
+/* Where the target is a PC thunk the block leaves through a jump that an instruction may stand for.
+ * False: it is none. */
+static bool call_pc_thunk(struct translation *t, uint32_t target) {
+    int reg = needs_check(t, target) ? pc_thunk_called(t, target) : -1;
+
+    if (reg < 0)
+        return false;
+    exit_direct(t, target, emit_jmp(&t->e));
+    struct pending_exit *x = &t->exits[t->exit_count - 1];
+    x->pc_thunk = true;
+    x->reg = (uint8_t)reg;
+    x->esp_delta = t->esp_delta;
+    x->eip = t->eip;
+    x->next_eip = t->next_eip;
+    x->resume = t->e.p;
+    t->esp_delta += 4; /* RET */
+    return true;
+}
+
 void exit_call_direct(struct translation *t, uint32_t target) {
     if (!pairs(t)) {
         t->ended = true;
         exit_direct(t, target, emit_jmp(&t->e));
         return;
     }
+    if (call_pc_thunk(t, target))
+        return;
     esp_settle(t);
     exit_direct(t, target, emit_call(&t->e));
     call_done(t);
@@ -159,16 +190,6 @@ void exit_callout(struct translation *t, callout_fn fn, uint64_t arg) {
     emit_mov64_ri(e, R8, (uint64_t)(uintptr_t)run);
     emit_mov_ri(e, R10, bt_callout_index(fn)); /* for -stats */
     emit_patch32(emit_call(e), bt_rw(t->bt, t->bt->thunk_callout));
-}
-
-/* Whether a chain from this block to target must check the target page's mapping. */
-static bool needs_check(const struct translation *t, uint32_t target) {
-    const struct block *b = t->block;
-    gla_t gla = target + (b->gla - b->eip);
-
-    if (t->key & KEY_GLOBAL)
-        return false;
-    return (gla ^ b->gla) & PAGE_MASK || b->page2;
 }
 
 /*
@@ -246,6 +267,28 @@ static uint8_t *emit_stub(struct translation *t, unsigned n) {
     return at;
 }
 
+/* The call of a PC thunk, out of line; see pc_thunk.c. */
+static void emit_pc_thunk_call(struct translation *t, const struct pending_exit *pending,
+                               struct block_exit *x, uint8_t *stub) {
+    struct emit *e = &t->e;
+
+    t->eip = pending->eip;
+    t->next_eip = pending->next_eip;
+    emit_mov_ri(e, pending->reg, pending->next_eip);
+    x->pc_thunk = true;
+    x->branch = offset_of(t, pending->branch);
+    x->door = offset_of(t, e->p);
+    emit_bind(e, pending->branch);
+    translation_mark(t, t->eip, FIX_NONE);
+    emit_lea(e, REG_GUEST_ESP, mop_base(REG_GUEST_ESP, pending->esp_delta));
+    uint8_t *call = emit_call(e);
+    emit_landing(t);
+    emit_lea(e, REG_GUEST_ESP, mop_base(REG_GUEST_ESP, -(pending->esp_delta + 4)));
+    emit_patch32(emit_jmp(e), pending->resume);
+    emit_bind(e, call);
+    emit_page_check(t, x, stub);
+}
+
 void exit_emit_exits(struct translation *t) {
     struct emit *e = &t->e;
     bool chainable = !translation_single(t) && (t->key & KEY_FLAT(SEG_CS));
@@ -257,7 +300,9 @@ void exit_emit_exits(struct translation *t) {
 
         *x = (struct block_exit){.target = t->exits[n].target};
         t->bt->stats.exits++;
-        if (chainable && needs_check(t, x->target)) {
+        if (t->exits[n].pc_thunk) {
+            emit_pc_thunk_call(t, &t->exits[n], x, stub);
+        } else if (chainable && needs_check(t, x->target)) {
             emit_bind(e, branch);
             x->branch = offset_of(t, branch);
             x->door = offset_of(t, e->p);

@@ -74,9 +74,14 @@ void lower_push(struct translation *t, const struct insn *i) {
 
     if (i->mem.present) {
         struct ea a = ea_of(t, i);
-        load_value(t, i, &a, i->mem.seg, size, R8);
-        emit_store(e, MOP_VCPU(scratch), R8);
-        lower_push_scratch(t, i, size);
+        bool plain = operand_is_plain(t, SEG_SS, MMU_W);
+        load_value(t, i, &a, i->mem.seg, size, plain ? R11 : R8);
+        if (plain) {
+            lower_push_reg(t, i, R11, size);
+        } else {
+            emit_store(e, MOP_VCPU(scratch), R8);
+            lower_push_scratch(t, i, size);
+        }
     } else if (i->map == MAP_PRIMARY && i->opcode >= 0x50 && i->opcode <= 0x57) {
         lower_push_reg(t, i, reg_of_gpr(i->opcode & 7), size);
     } else if (i->map == MAP_PRIMARY && i->opcode == 0xff) {

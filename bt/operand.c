@@ -91,11 +91,16 @@ static bool is_wide(const struct translation *t, unsigned seg, unsigned access) 
     return seg < SEG_FS ? (t->key & KEY_WIDE(seg)) != 0 : !t->hinted;
 }
 
-bool operand_needs_no_thunk(const struct translation *t, const struct insn *i) {
-    unsigned access = i->mem.write ? MMU_W : MMU_R;
+static bool needs_no_thunk(const struct translation *t, unsigned seg, unsigned access) {
+    return is_wide(t, seg, access) || (is_flat(t, seg) && !(seg == SEG_CS && access & MMU_W));
+}
 
-    return is_wide(t, i->mem.seg, access) ||
-           (is_flat(t, i->mem.seg) && !(i->mem.seg == SEG_CS && i->mem.write));
+bool operand_needs_no_thunk(const struct translation *t, const struct insn *i) {
+    return needs_no_thunk(t, i->mem.seg, i->mem.write ? MMU_W : MMU_R);
+}
+
+bool operand_is_plain(const struct translation *t, unsigned seg, unsigned access) {
+    return !t->checked && needs_no_thunk(t, seg, access);
 }
 
 /* Base of a wide segment into R9. */

@@ -68,11 +68,12 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
     return b;
 }
 
-/* Both are hot user code on pages of the present address space. */
+/* Both are hot user code on pages of the present address space; what is not called in the end need
+ * not be hot. */
 static bool may_skip_check(const struct bt *bt, const struct vcpu *v, const struct block *from,
-                           const struct block *to) {
-    return heat_extends(bt, from) && heat_extends(bt, to) && !from->page2 && !to->page2 &&
-           !((from->key | to->key) & KEY_GLOBAL) &&
+                           const struct block_exit *x, const struct block *to) {
+    return heat_extends(bt, from) && (x->pc_thunk || heat_extends(bt, to)) && !from->page2 &&
+           !to->page2 && !((from->key | to->key) & KEY_GLOBAL) &&
            codepage_cached(bt, v, from->gla, true) == from->page &&
            codepage_cached(bt, v, to->gla, true) == to->page;
 }
@@ -98,7 +99,7 @@ static void link_exit(struct bt *bt, const struct vcpu *v, struct block *from, u
         return;
     block_chain(bt, from, n, to);
     /* it may have a chain already, to what was there before the mapping changed */
-    if (x->to == block_number(bt, to) && may_skip_check(bt, v, from, to) &&
+    if (x->to == block_number(bt, to) && may_skip_check(bt, v, from, x, to) &&
         links_join(bt, from->page, to->page))
         block_skip_check(bt, from, n);
 }

@@ -38,6 +38,12 @@ struct slow_path {
 struct pending_exit {
     uint32_t target;
     uint8_t *branch;
+    /* of a call of a PC thunk (pc_thunk.c): */
+    bool pc_thunk;
+    uint8_t reg;       /* that it loads */
+    int32_t esp_delta; /* behind its push */
+    uint32_t eip, next_eip;
+    uint8_t *resume; /* where the block goes on */
 };
 
 /* An indirect CALL, whose jump is emitted behind the block. */
@@ -99,6 +105,11 @@ bool esp_may_lag(const struct translation *t, const struct insn *i);
 /* ADD or SUB of ESP whose flags no one sees: true, nothing is left to do. */
 bool esp_fold(struct translation *t, const struct insn *i);
 
+/* -- pc_thunk.c -- */
+/* The register that a call of `target` by the instruction at hand loads with its return address, if
+ * that is all it does and can be left out; else -1. */
+int pc_thunk_called(const struct translation *t, uint32_t target);
+
 /* -- operand.c: memory operands in both forms -- */
 
 /* The effective address of i's memory operand. */
@@ -109,6 +120,8 @@ struct ea ea_reg(const struct translation *t, int host_reg, int32_t disp, unsign
 void ea_emit(struct translation *t, const struct ea *a, int dst);
 /* Is i's memory operand in a segment that needs no check at run time? */
 bool operand_needs_no_thunk(const struct translation *t, const struct insn *i);
+/* Has an access in segment seg (MMU_R, MMU_W or both) no checks here? R10 and R11 survive it. */
+bool operand_is_plain(const struct translation *t, unsigned seg, unsigned access);
 /* An access of `size` bytes (MMU_R, MMU_W or both) at `a` in segment seg. */
 void operand_access(struct translation *t, const struct insn *i, const struct ea *a, unsigned seg,
                     unsigned size, unsigned access, operand_use use, unsigned aux);
