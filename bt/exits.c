@@ -15,7 +15,8 @@
  * when they differ.
  *
  * After a kick R13 points at an unmapped page, which makes this load, and the poll before backward
- * branches, the places where interrupts are taken.
+ * branches, the places where interrupts are taken. Functions that only call forward could go on
+ * for years without either: a kick also makes all returns that are due take the jump cache.
  */
 #include "bt/lower.h"
 #include "bt/native.h"

@@ -14,6 +14,10 @@
  * instruction is translated to the checked form instead. */
 enum { CODE_WRITES_BEFORE_CHECKED = 8 };
 
+/* What may stand above the return addresses of guest calls in the middle of an instruction, and
+ * some more: a thunk's return address, the flags. */
+enum { TEMPORARIES = 4 * 8 };
+
 void fault_save_state(struct vcpu *v, const struct host_regs *regs, const struct recovered *at) {
     for (unsigned n = 0; n < 8; n++)
         v->gpr[n] = (uint32_t)regs->gpr[reg_of_gpr(n)];
@@ -199,12 +203,14 @@ void bt_kick(struct vcpu *v, struct host_regs *regs) {
     bt->kicks++;
     v->vm->kicked = true;
     v->jc_now = v->jc_sti = (uint64_t)(uintptr_t)bt->poison;
+    v->returns_stale = true;
     if (!translated)
         return;
     /* where thunks push and pop C's registers, R13 is C's */
     if (!returns_on_stack(v, regs->gpr[RSP]))
         return;
     regs->gpr[REG_JUMP_CACHE] = (uint64_t)(uintptr_t)bt->poison;
+    returns_scrub(v, regs->gpr[RSP] + TEMPORARIES);
     /* a long REP would not poll for a while: leave between two of its elements */
     struct recovered at;
     if (!recover_at(bt, code_offset(bt, regs), &at))
