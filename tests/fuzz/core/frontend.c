@@ -18,6 +18,7 @@ enum {
     RAM_BYTES = 4 << 20,
     CACHE_BYTES = 1 << 20,
     CODE_GPA = 0x100000, /* two pages */
+    THUNKS_GPA = CODE_GPA - PAGE_SIZE,
     PAGE_DIRECTORY = 0x2000,
     CODE_BYTES = 192,
 };
@@ -145,12 +146,44 @@ static void count(const struct block *b, uint64_t insns) {
     }
 }
 
+/* A PC thunk (bt/pc_thunk.c) for each register, on a page that the code TLB knows. */
+static void make_thunks(struct vcpu *v) {
+    for (unsigned reg = 0; reg < 8; reg++) {
+        const uint8_t thunk[PC_THUNK_BYTES] = {0x8b, (uint8_t)(0x04 | reg << 3), 0x24, 0xc3};
+        memcpy(vm.mem.ram + THUNKS_GPA + reg * PC_THUNK_BYTES, thunk, sizeof thunk);
+    }
+    if (!codepage_lookup(vm.bt, v, THUNKS_GPA))
+        BROKEN("no page of thunks");
+}
+
+/* What stands for the call of a PC thunk takes its place, and leaves it again. */
+static void verify_thunk_calls(struct vcpu *v, struct block *b) {
+    for (unsigned n = 0; n < b->exit_count; n++) {
+        const struct block_exit *x = &block_exits(vm.bt, b)[n];
+        if (!x->pc_thunk)
+            continue;
+        v->eip = x->target;
+        uint32_t page = codepage_lookup(vm.bt, v, v->seg[SEG_CS].base + v->eip);
+        struct block *to = page ? translate_block(vm.bt, v, page, b->key) : NULL;
+        if (!to)
+            BROKEN("no block for a PC thunk");
+        block_chain(vm.bt, b, n, to);
+        block_skip_check(vm.bt, b, n);
+        if (!x->unchecked)
+            BROKEN("a PC thunk that must be called");
+        verify_block(vm.bt, b);
+        block_kill(vm.bt, to);
+        verify_block(vm.bt, b);
+    }
+}
+
 static void translate_one(struct vcpu *v, const struct setting *s) {
     struct bt *bt = vm.bt;
     uint64_t before = bt->stats.guest_insns;
     uint32_t key = key_of(v, s->flags & FLAG_SINGLE);
 
     codepage_make_room(bt);
+    make_thunks(v);
     uint32_t page = codepage_lookup(bt, v, v->seg[SEG_CS].base + v->eip);
     struct block *b = page ? translate_block(bt, v, page, key) : NULL;
     if (!b) {
@@ -162,6 +195,7 @@ static void translate_one(struct vcpu *v, const struct setting *s) {
         BROKEN("a block and a fault");
     verify_block(bt, b);
     count(b, bt->stats.guest_insns - before);
+    verify_thunk_calls(v, b);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {

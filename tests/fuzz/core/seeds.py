@@ -33,7 +33,14 @@ def frontend():
     for op in (0x80, 0x81, 0x83, 0xC0, 0xD1, 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0xF6, 0xF7,
                0xFE, 0xFF, 0x8F):
         codes += [bytes((op, 0x06 | n << 3)) + TAIL for n in range(8)]
-    return [settings[n % len(settings)] + code for n, code in enumerate(codes)]
+    inputs = [settings[n % len(settings)] + code for n, code in enumerate(codes)]
+    # calls of the functions in front of the code that return their return address
+    for flags in (0x03, 0x13, 0x33):
+        for reg in range(8):
+            ways = (4 * reg - 4096 - 6 - 6 * n for n in range(3))
+            calls = [b"\xe8" + way.to_bytes(4, "little", signed=True) + b"\x50" for way in ways]
+            inputs.append(bytes((0, flags, 0, 0, 0, 0, 0, 0, 0x55)) + b"".join(calls) + TAIL)
+    return inputs
 
 
 class Accesses:

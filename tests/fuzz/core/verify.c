@@ -437,6 +437,11 @@ static void branch(struct sweep *s) {
     if (target >= s->block->stubs && target < block_stub(s->block, s->block->exit_count) &&
         (target - s->block->stubs) % STUB_BYTES == 0)
         return; /* check_stub */
+    for (unsigned k = 0; k < s->block->exit_count; k++) {
+        uint32_t to = block_exits(bt, s->block)[k].to;
+        if (to && target == bt->blocks[to].host)
+            return;
+    }
     const uint32_t jumps[] = {bt->thunk_exit, bt->thunk_exit_raw, bt->thunk_exit_done,
                               bt->thunk_jump_miss, bt->thunk_return_miss};
     const uint32_t calls[] = {bt->thunk_callout, bt->thunk_prepare, bt->thunk_commit,
