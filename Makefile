@@ -32,7 +32,7 @@ MODE_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,un
                 -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
 # for tests/fuzz/afl, with afl-clang-fast: thousands of short lives, so they do less before they begin
 MODE_afl     := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
-                -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1 -DRINGONE_SHORT_LIFE=1 
+                -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1 -DRINGONE_SHORT_LIFE=1
 MODE_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=undefined -DRINGONE_SANITIZE=1
 $(if $(MODE_$(MODE)),,$(error MODE=$(MODE): not one of release debug asan ubsan sanitize fuzz afl))
 

@@ -16,20 +16,13 @@ static bool allocate(struct bt *bt, uint64_t frames) {
     bt->frame_writes = host_alloc(frames);
     bt->hints = host_alloc(HINTS * sizeof *bt->hints);
     bt->decoder = host_alloc(insn_decoder_size());
-    for (unsigned user = 0; user < 2; user++) {
-        bt->jump_cache[user] = host_alloc(JUMP_CACHE_ENTRIES * sizeof(struct jump_entry));
-        bt->jump_log[user][0] = host_alloc(JUMP_LOG * sizeof(uint32_t));
-        bt->jump_log[user][1] = host_alloc(JUMP_LOG * sizeof(uint32_t));
-        if (!bt->jump_cache[user] || !bt->jump_log[user][0] || !bt->jump_log[user][1])
-            return false;
-    }
     bt->tables_size = (uint32_t)(bt->code.size / TABLES_SHARE);
     bt->tables = host_alloc(bt->tables_size);
     bt->poison = host_poison_create(POISON_BYTES + PAGE_SIZE);
     bt->vm->vcpu.seg_poison = (uint64_t)(uintptr_t)bt->poison + POISON_BYTES;
     return bt->blocks && bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages &&
            bt->frame_blocks && bt->frame_writes && bt->hints && bt->decoder && bt->tables &&
-           bt->poison;
+           bt->poison && jumpcache_create(bt);
 }
 
 bool bt_create(struct vm *vm, size_t cache_bytes) {

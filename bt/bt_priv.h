@@ -93,10 +93,11 @@ struct code_page {
     uint8_t left;  /* how often it has left one */
 };
 
-/* One jump-cache entry: both halves zero means the miss stub at TC offset 0. */
-struct jump_entry {
-    uint32_t minus_eip; /* -EIP, so that adding finds a match without flags */
-    uint32_t host;      /* TC offset */
+/* Jump cache: indexed by EIP's low 16 bits. Translated code adds minus_eip to EIP, to find a match
+ * without flags, and jumps through `host`. */
+struct jump_cache {
+    uint32_t minus_eip[JUMP_CACHE_ENTRIES];
+    uint64_t host[JUMP_CACHE_ENTRIES]; /* where code runs, not TC offsets */
 };
 
 /* Side-table entry: from this host offset on, guest EIP is block eip + guest, and guest ESP is
@@ -172,7 +173,7 @@ struct bt {
     uint32_t *frame_pages;            /* first code page of each RAM frame */
     uint32_t *frame_blocks;           /* translations on each RAM frame, crossing ones on both */
     uint8_t *frame_writes;            /* writes that hit code, by frame; saturates */
-    struct jump_entry *jump_cache[2]; /* [user] */
+    struct jump_cache *jump_cache[2]; /* [user] */
     /* indices filled since the last flush: [user][0] for pages of one CR3, [1] for global ones */
     uint32_t *jump_log[2][2];
     uint32_t jump_log_count[2][2];
@@ -207,7 +208,7 @@ struct bt {
 
 /* Unmapped stand-in for a jump cache; behind it a page that stands for an unusable FS or GS base.
  */
-#define POISON_BYTES (JUMP_CACHE_ENTRIES * sizeof(struct jump_entry))
+#define POISON_BYTES sizeof(struct jump_cache)
 
 /* v->exit_slot: 0 just dispatch, EXIT_JUMP an indirect miss (fill the jump cache), else
  * EXIT_NUMBER + 2 of the exit to chain. */
@@ -261,6 +262,10 @@ static inline struct block_exit *block_exits(const struct bt *bt, const struct b
 static inline uint32_t block_stub(const struct block *b, unsigned n) {
     return b->stubs + n * STUB_BYTES;
 }
+/* Where it runs. */
+static inline uint64_t block_address(const struct bt *bt, const struct block *b) {
+    return (uint64_t)(uintptr_t)(bt->code.rx + b->host);
+}
 static inline uint32_t block_number(const struct bt *bt, const struct block *b) {
     return (uint32_t)(b - bt->blocks);
 }
@@ -308,6 +313,10 @@ void links_map_changed(struct bt *bt);
 void links_reset(struct bt *bt);
 
 /* -- jumpcache.c -- */
+/* Makes both tables, empty. False: no host memory. */
+bool jumpcache_create(struct bt *bt);
+/* Where the code for EIP runs; 0: not known. The table must be the one for the vCPU's key. */
+uint64_t jumpcache_find(const struct bt *bt, bool user, uint32_t eip);
 /* Indirect jumps to the block's EIP go to it. */
 void jumpcache_fill(struct bt *bt, const struct block *b);
 /* They do no longer. */

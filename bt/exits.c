@@ -9,7 +9,8 @@
  * check: INVLPG and global flushes unchain it (codepage.c). Hot user code may go past it (links.c).
  *
  * An indirect exit looks the target up in the jump cache without touching the flags:
- *   movzx r9d, r8w; mov r10, [r13+r9*8]; add minus_eip to EIP by LEA; JRCXZ on the sum.
+ *   movzx r9d, r8w; mov r10d, [r13+r9*4]; add minus_eip to EIP by LEA; JRCXZ on the sum;
+ *   jmp [r13+r9*8+host].
  * CALL and RET go in pairs with the host's (returns.c): behind the host CALL stands a landing,
  * which compares the EIP that RET has popped with the one it stands for, and takes the jump cache
  * when they differ.
@@ -42,8 +43,14 @@ static void emit_count(struct bt *bt, struct emit *e, struct mop counter) {
 }
 
 void exit_emit_jump_cache(struct bt *bt, struct emit *e) {
+    struct mop minus_eip = {.base = REG_JUMP_CACHE, .index = R9, .scale = 2};
+    struct mop host = {.base = REG_JUMP_CACHE,
+                       .index = R9,
+                       .scale = 3,
+                       .disp = (int32_t)offsetof(struct jump_cache, host)};
+
     emit_op_reg(e, 0, 0x0fb7, R9, R8); /* movzx r9d, r8w */
-    emit_load64(e, R10, (struct mop){.base = REG_JUMP_CACHE, .index = R9, .scale = 3});
+    emit_load(e, R10, minus_eip);
     emit_mov64_rr(e, R11, RCX);
     emit_lea(e, RCX, (struct mop){.base = R10, .index = R8});
     uint8_t *hit = emit_short(e, 0xe3); /* jrcxz */
@@ -52,9 +59,7 @@ void exit_emit_jump_cache(struct bt *bt, struct emit *e) {
     emit_bind_short(e, hit);
     emit_mov64_rr(e, RCX, R11);
     emit_count(bt, e, MOP_VCPU(jump_hits));
-    emit_load(e, R10, (struct mop){.base = REG_JUMP_CACHE, .index = R9, .scale = 3, .disp = 4});
-    emit_lea64(e, R10, (struct mop){.base = R10, .index = REG_TC});
-    emit_jmp_reg(e, R10);
+    emit_op_mem(e, 0, 0xff, 4, &host); /* jmp [host] */
 }
 
 static void jump_cache(struct translation *t) {

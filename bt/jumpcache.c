@@ -6,32 +6,59 @@
 #include "bt/bt_priv.h"
 #include "bt/key.h"
 
-static struct jump_entry *entry_of(struct bt *bt, const struct block *b) {
-    return &bt->jump_cache[key_user(b->key)][b->eip % JUMP_CACHE_ENTRIES];
+/* Matches no EIP with this index. */
+static void clear(struct jump_cache *c, uint32_t index) {
+    c->minus_eip[index] = index == 0;
+    c->host[index] = 0;
+}
+
+static struct jump_cache *cache_of(struct bt *bt, const struct block *b) {
+    return bt->jump_cache[key_user(b->key)];
+}
+
+bool jumpcache_create(struct bt *bt) {
+    for (unsigned user = 0; user < 2; user++) {
+        bt->jump_cache[user] = host_alloc(sizeof *bt->jump_cache[user]);
+        bt->jump_log[user][0] = host_alloc(JUMP_LOG * sizeof(uint32_t));
+        bt->jump_log[user][1] = host_alloc(JUMP_LOG * sizeof(uint32_t));
+        if (!bt->jump_cache[user] || !bt->jump_log[user][0] || !bt->jump_log[user][1])
+            return false;
+        clear(bt->jump_cache[user], 0); /* the others are: no EIP but 0 is 0 */
+    }
+    return true;
 }
 
 static void flush_log(struct bt *bt, unsigned user, unsigned global) {
     const uint32_t *log = bt->jump_log[user][global];
 
     for (uint32_t k = 0; k < bt->jump_log_count[user][global]; k++)
-        bt->jump_cache[user][log[k]] = (struct jump_entry){0, 0};
+        clear(bt->jump_cache[user], log[k]);
     bt->jump_log_count[user][global] = 0;
 }
 
 void jumpcache_fill(struct bt *bt, const struct block *b) {
     unsigned user = key_user(b->key), global = (b->key & KEY_GLOBAL) != 0;
+    uint32_t index = b->eip % JUMP_CACHE_ENTRIES;
 
     if (bt->jump_log_count[user][global] == JUMP_LOG)
         flush_log(bt, user, global);
-    bt->jump_log[user][global][bt->jump_log_count[user][global]++] = b->eip % JUMP_CACHE_ENTRIES;
-    *entry_of(bt, b) = (struct jump_entry){.minus_eip = 0u - b->eip, .host = b->host};
+    bt->jump_log[user][global][bt->jump_log_count[user][global]++] = index;
+    cache_of(bt, b)->minus_eip[index] = 0u - b->eip;
+    cache_of(bt, b)->host[index] = block_address(bt, b);
 }
 
 void jumpcache_drop(struct bt *bt, const struct block *b) {
-    struct jump_entry *e = entry_of(bt, b);
+    uint32_t index = b->eip % JUMP_CACHE_ENTRIES;
 
-    if (e->host == b->host)
-        *e = (struct jump_entry){0, 0};
+    if (cache_of(bt, b)->host[index] == block_address(bt, b))
+        clear(cache_of(bt, b), index);
+}
+
+uint64_t jumpcache_find(const struct bt *bt, bool user, uint32_t eip) {
+    const struct jump_cache *c = bt->jump_cache[user];
+    uint32_t index = eip % JUMP_CACHE_ENTRIES;
+
+    return c->minus_eip[index] + eip == 0 ? c->host[index] : 0;
 }
 
 void jumpcache_flush(struct bt *bt, bool everything) {

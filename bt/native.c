@@ -315,15 +315,14 @@ static bool enter_kernel(struct vcpu *v, const struct host_user *u) {
     return false;
 }
 
-/* Where the translation for the vCPU's state stands, if the jump cache knows; 0: it does not. */
-static uint32_t known_translation(struct bt *bt, struct vcpu *v) {
+/* Where the translation for the vCPU's state runs, if the jump cache knows; 0: it does not. */
+static uint64_t known_translation(struct bt *bt, struct vcpu *v) {
     uint32_t key = key_of(v, false);
-    const struct jump_entry *e = &bt->jump_cache[0][v->eip % JUMP_CACHE_ENTRIES];
 
     if (vcpu_user(v) || key & (KEY_SINGLE | KEY_FERR) || !(key & KEY_FLAT(SEG_CS)))
         return 0;
     v->exit_slot = EXIT_JUMP; /* the run loop will enter it */
-    return bt->jump_key[0] == key && e->minus_eip + v->eip == 0 ? e->host : 0;
+    return bt->jump_key[0] == key ? jumpcache_find(bt, false, v->eip) : 0;
 }
 
 void bt_user_end(struct vcpu *v, const struct host_user *u, struct host_regs *next) {
@@ -343,12 +342,12 @@ void bt_user_end(struct vcpu *v, const struct host_user *u, struct host_regs *ne
         go_on = run_deliver_fault(bt, v);
     else if (u->vector != HOST_USER_KICKED)
         bt->native_refused = !(go_on = enter_kernel(v, u)) && !v->exc.pending;
-    uint32_t host = go_on ? known_translation(bt, v) : 0;
+    uint64_t host = go_on ? known_translation(bt, v) : 0;
     if (!host)
         return;
     v->exit_slot = 0;
     run_arm(bt, v);
-    v->resume = (uint64_t)(uintptr_t)(bt->code.rx + host);
+    v->resume = host;
     next->rip = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_resume);
     next->rflags = v->flags;
 }

@@ -143,7 +143,6 @@ static void emit_enter(struct bt *bt, struct emit *e) {
     emit_u8(e, 8);
     emit_mov64_rr(e, REG_VCPU, RDI);
     emit_mov64_rr(e, R8, RSI);
-    emit_mov64_ri(e, REG_TC, (uint64_t)(uintptr_t)bt->code.rx);
     emit_store64(e, MOP_VCPU(host_rsp), RSP);
     emit_load64(e, RSP, MOP_VCPU(tc_stack));
     emit_load_all(e);
@@ -313,7 +312,6 @@ static void emit_native(struct bt *bt, struct emit *e) {
     emit_c_call(e, (const void *)native_go);
     bt->thunk_resume = begin(bt, e);
     emit_load64(e, REG_JUMP_CACHE, MOP_VCPU(jc_now));
-    emit_mov64_ri(e, REG_TC, (uint64_t)(uintptr_t)bt->code.rx);
     emit_load_gprs(e);
     emit_op_mem(e, 0, 0xff, 4, &to); /* jmp [to] */
 }
@@ -321,10 +319,7 @@ static void emit_native(struct bt *bt, struct emit *e) {
 void thunks_emit(struct bt *bt) {
     struct emit e = {.start = bt->code.rw, .p = bt->code.rw, .end = bt->code.rw + PAGE_SIZE};
 
-    /* An empty jump-cache entry matches EIP 0 and leads to TC offset 0. */
-    uint8_t *miss = emit_jmp(&e);
     emit_exits(bt, &e);
-    emit_patch32(miss, bt_rw(bt, bt->thunk_jump_miss));
     emit_return_miss(bt, &e);
     emit_enter(bt, &e);
     emit_callout(bt, &e);

@@ -300,8 +300,8 @@ static void check_memory(const struct sweep *s, const cs_x86_op *op) {
         check_vcpu(s, op);
         break;
     case X86_REG_R13:
-        if (!plain && !(op->mem.index == X86_REG_R9 && op->mem.scale == 8 &&
-                        (op->mem.disp == 0 || op->mem.disp == 4)))
+        if (s->insn->id != X86_INS_JMP && !plain &&
+            !(op->mem.index == X86_REG_R9 && op->mem.scale == 4 && op->mem.disp == 0))
             fail(s, "access beside the jump cache");
         break;
     case X86_REG_R9:
@@ -422,13 +422,14 @@ static void branch(struct sweep *s) {
     bool call = in_group(s->insn, X86_GRP_CALL);
 
     check_lent(s);
-    if (op->type == X86_OP_REG) {
-        if (call || op->reg != X86_REG_R10)
-            fail(s, "indirect branch");
+    if (op->type == X86_OP_MEM) { /* through the jump cache */
+        if (call || op->mem.base != X86_REG_R13 || op->mem.index != X86_REG_R9 ||
+            op->mem.scale != 8 || op->mem.disp != (int64_t)offsetof(struct jump_cache, host))
+            fail(s, "branch through memory");
         return;
     }
     if (op->type != X86_OP_IMM)
-        fail(s, "branch through memory");
+        fail(s, "indirect branch");
     uint32_t target = (uint32_t)op->imm; /* a TC offset: that is what the sweep calls addresses */
     if (target >= s->block->host && target - s->block->host < s->block->host_size) {
         s->targets[s->target_count++] = target - s->block->host;
