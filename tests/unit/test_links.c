@@ -102,6 +102,37 @@ static void a_page_that_moved_is_checked(void **state) {
     assert_int_equal(branch_of(d), a->host);
 }
 
+/* For the call of a function that returns its return address (bt/pc_thunk.c) stands an instruction,
+ * as long as that is the function called. */
+static void a_pc_thunk_is_not_called(void **state) {
+    enum { INLINE_AT = BRANCH - 1, LATE_DOOR = 20 };
+    static const uint8_t to_ebx[] = {0x8b, 0x1c, 0x24, 0xc3}, to_ecx[] = {0x8b, 0x0c, 0x24, 0xc3};
+    static const uint8_t mov_ebx[] = {0xbb, 0x05, 0x10, 0x00, 0x00}; /* mov ebx, 1005h */
+    struct block *a = block(1), *b = block(2);
+    uint8_t *code = bt_rw(vm.bt, a->host);
+    struct block_exit *x = block_exits(vm.bt, a);
+
+    (void)state;
+    b->length = sizeof to_ebx;
+    x->pc_thunk = true;
+    x->door = LATE_DOOR;
+    code[INLINE_AT] = 0xe9;
+    memcpy(code + LATE_DOOR - sizeof mov_ebx, mov_ebx, sizeof mov_ebx);
+    memcpy(vm.mem.ram + 2 * PAGE_SIZE, to_ebx, sizeof to_ebx);
+    assert_true(link_to(a, 0, b));
+    assert_memory_equal(code + INLINE_AT, mov_ebx, sizeof mov_ebx);
+    block_kill(vm.bt, b);
+    assert_int_equal(code[INLINE_AT], 0xe9);
+    assert_int_equal(branch_of(a), a->host + LATE_DOOR);
+
+    memcpy(vm.mem.ram + 2 * PAGE_SIZE, to_ecx, sizeof to_ecx);
+    b = block(2);
+    b->length = sizeof to_ecx;
+    assert_true(link_to(a, 0, b));
+    assert_int_equal(code[INLINE_AT], 0xe9);
+    assert_int_equal(branch_of(a), a->host + LATE_DOOR);
+}
+
 /* Another group's pages are not looked at: they may belong to another address space. */
 static void other_groups_are_left_alone(void **state) {
     struct block *a = block(1), *b = block(2), *c = block(3), *d = block(4);
@@ -160,6 +191,7 @@ int main(void) {
         cmocka_unit_test_setup(past_the_check_and_back, translator),
         cmocka_unit_test_setup(pages_that_stay_stay_linked, translator),
         cmocka_unit_test_setup(a_page_that_moved_is_checked, translator),
+        cmocka_unit_test_setup(a_pc_thunk_is_not_called, translator),
         cmocka_unit_test_setup(other_groups_are_left_alone, translator),
         cmocka_unit_test_setup(who_leaves_often_stays_out, translator),
         cmocka_unit_test_setup(room_is_bounded, translator),

@@ -1,0 +1,86 @@
+/* bt/jumpcache.c: what is found, and what no longer is. */
+#include "tests/unit/bt_rig.h"
+
+#include "bt/key.h"
+
+enum { RAM = 2 << 20 };
+
+static int translator(void **state) {
+    (void)state;
+    bt_rig(RAM);
+    return 0;
+}
+
+static struct block block(uint32_t eip, uint32_t host, uint32_t key) {
+    return (struct block){.eip = eip, .host = host, .key = key};
+}
+
+static uint64_t find(uint32_t eip) {
+    return jumpcache_find(vm.bt, false, eip);
+}
+
+/* An empty entry must match no EIP with its index: not 0, nor the one before it. */
+static void nothing_is_found_at_first(void **state) {
+    static const uint32_t eips[] = {0, 1, 0xffff, 0x10000, 0x10001, 0xffff0000, 0xffffffff};
+
+    (void)state;
+    for (unsigned k = 0; k < sizeof eips / sizeof eips[0]; k++)
+        assert_int_equal(find(eips[k]), 0);
+    for (uint32_t index = 0; index < JUMP_CACHE_ENTRIES; index++)
+        for (unsigned k = 0; k < sizeof eips / sizeof eips[0]; k++)
+            if (eips[k] % JUMP_CACHE_ENTRIES == index)
+                assert_int_not_equal(vm.bt->jump_cache[0]->minus_eip[index] + eips[k], 0);
+}
+
+static void one_eip_of_an_index_is_found(void **state) {
+    struct block a = block(0x12345678, 0x40, 0), b = block(0x9abc5678, 0x80, 0);
+
+    (void)state;
+    jumpcache_fill(vm.bt, &a);
+    assert_int_equal(find(a.eip), block_address(vm.bt, &a));
+    assert_int_equal(find(b.eip), 0);
+    assert_int_equal(jumpcache_find(vm.bt, true, a.eip), 0);
+    jumpcache_fill(vm.bt, &b);
+    assert_int_equal(find(a.eip), 0);
+    jumpcache_drop(vm.bt, &a); /* has no entry any more */
+    assert_int_equal(find(b.eip), block_address(vm.bt, &b));
+    jumpcache_drop(vm.bt, &b);
+    assert_int_equal(find(b.eip), 0);
+}
+
+static void flushes_take_what_they_should(void **state) {
+    struct block own = block(0, 0x40, 0), global = block(0x1000, 0x80, KEY_GLOBAL);
+
+    (void)state;
+    jumpcache_fill(vm.bt, &own);
+    jumpcache_fill(vm.bt, &global);
+    jumpcache_flush(vm.bt, false);
+    assert_int_equal(find(0), 0);
+    assert_int_equal(find(0x1000), block_address(vm.bt, &global));
+    jumpcache_flush(vm.bt, true);
+    assert_int_equal(find(0x1000), 0);
+    nothing_is_found_at_first(state);
+}
+
+/* The log of what is filled is bounded: when it is full, what it holds goes. */
+static void filling_goes_on_for_ever(void **state) {
+    (void)state;
+    for (uint32_t n = 0; n < 3 * JUMP_LOG; n++) {
+        struct block b = block(n * 4, n + 1, 0);
+        jumpcache_fill(vm.bt, &b);
+        assert_int_equal(find(b.eip), block_address(vm.bt, &b));
+    }
+    jumpcache_flush(vm.bt, false);
+    for (uint32_t n = 0; n < 3 * JUMP_LOG; n++)
+        assert_int_equal(find(n * 4), 0);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(nothing_is_found_at_first, translator),
+        cmocka_unit_test_setup(one_eip_of_an_index_is_found, translator),
+        cmocka_unit_test_setup(flushes_take_what_they_should, translator),
+        cmocka_unit_test_setup(filling_goes_on_for_ever, translator),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
