@@ -104,7 +104,7 @@ void host_wait(uint64_t deadline_ns) {
     fds[n++] = (struct pollfd){.fd = clock_wake_fd, .events = POLLIN};
     struct timespec timeout = to_timespec(deadline_ns - now);
     /* A long sleep is not to be broken by samples: an idle guest uses no host CPU. */
-    bool long_sleep = deadline_ns - now > SAMPLE_NS;
+    bool long_sleep = deadline_ns - now > POLL_SAMPLES * SAMPLE_NS;
     if (long_sleep)
         clock_sample(false);
     profile_sleep_begin(long_sleep);
