@@ -274,6 +274,7 @@ static void start_case(struct frame *f) {
     const struct test_case *c = current;
     world_load_code(&world, c); /* a wild store may have hit it */
     copy_code(code_before, code_pages, reload);
+    world_load_code(&(struct world){.code = code_before}, c); /* not the user's writing: no D */
     world_prepare(&world, c, kernel_fx);
     set_ldt(LDT_ENTRIES, c->ldt, LDT_OWN);
     *f = (struct frame){.gs = c->seg[3],
