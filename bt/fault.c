@@ -14,10 +14,6 @@
  * instruction is translated to the checked form instead. */
 enum { CODE_WRITES_BEFORE_CHECKED = 8 };
 
-/* What may stand above the return addresses of guest calls in the middle of an instruction, and
- * some more: a thunk's return address, the flags. */
-enum { TEMPORARIES = 4 * 8 };
-
 void fault_save_state(struct vcpu *v, const struct host_regs *regs, const struct recovered *at) {
     for (unsigned n = 0; n < 8; n++)
         v->gpr[n] = (uint32_t)regs->gpr[reg_of_gpr(n)];
@@ -129,10 +125,9 @@ static bool in_poison(const struct bt *bt, uint64_t address) {
 bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint64_t error,
                    uint64_t address) {
     struct bt *bt = v->vm->bt;
-    uint64_t rx = (uint64_t)(uintptr_t)bt->code.rx;
     struct recovered at;
 
-    if (regs->rip < rx || regs->rip >= rx + bt->code.size)
+    if (!in_code(bt, regs))
         return false;
     /* also in the exit thunk, which saves the flags by way of the stack */
     if (vector == VEC_PF && returns_overflow(v, regs, address)) {
@@ -176,18 +171,22 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
     return true;
 }
 
+/* Bytes on the stack of return addresses that are none: a thunk's own, and the flags between
+ * lower_pushf()'s PUSHFQ and POP R8. No more, or a tree of calls would be left to return as it is.
+ */
+static unsigned temporaries(struct bt *bt, uint32_t offset) {
+    static const uint8_t pushf_pop[] = {0x9c, 0x41, 0x58};
+
+    if (offset < bt->blocks_start)
+        return 8;
+    return memcmp(bt_rw(bt, offset - 1), pushf_pop, sizeof pushf_pop) == 0 ? 8 : 0;
+}
+
 bool bt_sample(struct vcpu *v, struct host_regs *regs) {
     struct bt *bt = v->vm->bt;
     struct recovered at;
 
-    if (v->halted)
-        return false;
-    if (!in_code(bt, regs)) {
-        bt->stats.samples_vmm++;
-        return false;
-    }
-    bt->stats.samples_translated++;
-    if (!recover_at(bt, code_offset(bt, regs), &at) || !at.block)
+    if (!in_code(bt, regs) || !recover_at(bt, code_offset(bt, regs), &at) || !at.block)
         return false;
     bool warm = heat_sample(bt, at.block);
     if (bt->heated)
@@ -210,7 +209,7 @@ void bt_kick(struct vcpu *v, struct host_regs *regs) {
     if (!returns_on_stack(v, regs->gpr[RSP]))
         return;
     regs->gpr[REG_JUMP_CACHE] = (uint64_t)(uintptr_t)bt->poison;
-    returns_scrub(v, regs->gpr[RSP] + TEMPORARIES);
+    returns_scrub(v, regs->gpr[RSP] + temporaries(bt, code_offset(bt, regs)));
     /* a long REP would not poll for a while: leave between two of its elements */
     struct recovered at;
     if (!recover_at(bt, code_offset(bt, regs), &at))

@@ -1,40 +1,47 @@
 /* An interrupt comes in the middle of code that only calls forward and returns, without a branch
- * back, and would do so for years: each function calls the next one twice (SDM vol 3A, 6.6). */
+ * back, and would do so for years: each function calls the next one twice, or many times (SDM vol
+ * 3A, 6.6). */
 #include "guest.h"
 
-enum { FUNCTIONS = 60, FUNCTION_BYTES = 16 };
+struct tree {
+    const char *name;
+    uint32_t functions, calls;
+};
+static const struct tree trees[] = {{"deep", 60, 2}, {"wide", 6, 500}};
 
 CODE(end, "nop");
 
-static uint8_t functions[FUNCTIONS * FUNCTION_BYTES] __attribute__((aligned(4096)));
+static uint8_t code[16 << 10] __attribute__((aligned(4096)));
+static uint8_t *function[64];
 
-/* CALL rel32 to the next function. */
-static uint8_t *put_call(uint8_t *at, const uint8_t *to) {
-    uint32_t distance = (uint32_t)to - (uint32_t)at - 5;
-
-    *at = 0xE8;
+static uint8_t *put32(uint8_t *at, uint32_t value) {
     for (unsigned k = 0; k < 4; k++)
-        at[1 + k] = (uint8_t)(distance >> 8 * k);
-    return at + 5;
+        *at++ = (uint8_t)(value >> 8 * k);
+    return at;
 }
 
 /* Function n returns at once where EAX is n. */
-static void make_functions(void) {
-    for (unsigned n = 0; n < FUNCTIONS; n++) {
-        uint8_t *at = &functions[n * FUNCTION_BYTES], *next = at + FUNCTION_BYTES;
+static void make_functions(const struct tree *t) {
+    uint32_t bytes = 3 + 6 + 5 * t->calls + 1;
+
+    for (uint32_t n = 0; n < t->functions; n++) {
+        uint8_t *at = function[n] = &code[n * bytes], *next = at + bytes;
 
         *at++ = 0x83, *at++ = 0xF8, *at++ = (uint8_t)n; /* cmp $n, %eax */
-        if (n < FUNCTIONS - 1) {
-            *at++ = 0x74, *at++ = 10; /* je */
-            at = put_call(put_call(at, next), next);
+        if (n < t->functions - 1) {
+            *at++ = 0x0F, *at++ = 0x84; /* je */
+            at = put32(at, 5 * t->calls);
+            for (uint32_t k = 0; k < t->calls; k++) {
+                *at++ = 0xE8; /* call */
+                at = put32(at, (uint32_t)next - (uint32_t)at - 4);
+            }
         }
         *at = 0xC3;
     }
 }
 
-static struct regs at_function(int ring, unsigned n) {
-    const uint8_t *code = &functions[n * FUNCTION_BYTES];
-    struct regs in = ring ? regs_ring3(code) : regs_ring0(code);
+static struct regs at_function(int ring, uint32_t n) {
+    struct regs in = ring ? regs_ring3(function[n]) : regs_ring0(function[n]);
 
     in.esp -= 4;
     *(uint32_t *)in.esp = (uint32_t)end;
@@ -42,9 +49,9 @@ static struct regs at_function(int ring, unsigned n) {
 }
 
 /* Each call is made and returned from, often enough for a monitor to know the way. */
-static void make_known(int ring) {
-    for (unsigned k = 0; k < FUNCTIONS * 4; k++) {
-        unsigned n = k % (FUNCTIONS - 1);
+static void make_known(const struct tree *t, int ring) {
+    for (uint32_t k = 0; k < 6 * t->functions; k++) {
+        uint32_t n = k % (t->functions - 1);
         struct regs in = at_function(ring, n);
 
         in.eax = n + 1;
@@ -62,23 +69,25 @@ static void start_timer(void) {
     pic_mask(0xFFFE);
 }
 
-static void attempt(int ring) {
+static void attempt(const struct tree *t, int ring) {
     struct regs in = at_function(ring, 0);
 
-    in.eax = FUNCTIONS;
+    in.eax = t->functions;
     in.eflags |= 0x200;
     start_timer();
     run(&in);
     pic_mask(0xFFFF);
-    printf("ring %d: vector %x, in the functions: %s\n", ring, trap.vector,
-           trap.regs.eip - (uint32_t)functions < sizeof functions ? "yes" : "no");
+    printf("%s, ring %d: vector %x, in the functions: %s\n", t->name, ring, trap.vector,
+           trap.regs.eip - (uint32_t)code < sizeof code ? "yes" : "no");
 }
 
 void guest_main(void) {
-    make_functions();
-    for (int ring = 0; ring <= 3; ring += 3) {
-        make_known(ring);
-        attempt(ring);
-        attempt(ring);
+    for (uint32_t i = 0; i < sizeof trees / sizeof trees[0]; i++) {
+        make_functions(&trees[i]);
+        for (int ring = 0; ring <= 3; ring += 3) {
+            make_known(&trees[i], ring);
+            attempt(&trees[i], ring);
+            attempt(&trees[i], ring);
+        }
     }
 }
