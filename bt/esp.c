@@ -41,7 +41,7 @@ bool esp_may_lag(const struct translation *t, const struct insn *i) {
     lower_fn lower = i->row->lower;
 
     if (!t->extends || t->checked || !(t->key & KEY_STACK32) || t->esp_delta < DELTA_MIN ||
-        t->esp_delta > DELTA_MAX)
+        t->esp_delta > DELTA_MAX || !operand_is_plain(t, SEG_SS, MMU_R | MMU_W))
         return false;
     if (i->mem.present && !operand_needs_no_thunk(t, i))
         return false;
