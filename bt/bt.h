@@ -65,7 +65,6 @@ struct bt_stats {
     uint64_t host_faults, polls, exceptions, interrupts, halt_ns, run_ns;
     /* ticks of the host's TSC, the first counted for -stats: clocks cost more */
     uint64_t translate_tsc, native_tsc;
-    uint64_t samples_translated, samples_vmm; /* samples that found the one or the other running */
     uint64_t cache_used, cache_size;
 };
 const struct bt_stats *bt_stats(const struct vm *vm);

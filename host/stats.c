@@ -65,11 +65,6 @@ static void print_time(stats_print_fn print, const struct bt_stats *b) {
     seconds(print, "guest code and callouts", b->run_ns > other ? b->run_ns - other : 0, b->run_ns);
     if (b->native_runs > 0)
         seconds(print, "user code run natively", native_ns, b->run_ns);
-    uint64_t samples = b->samples_translated + b->samples_vmm;
-    if (samples > 0) {
-        share(print, "  samples in translated code", b->samples_translated, samples);
-        share(print, "  samples in the VMM", b->samples_vmm, samples);
-    }
     seconds(print, "translating", translate_ns, b->run_ns);
     seconds(print, "halted", b->halt_ns, b->run_ns);
 }

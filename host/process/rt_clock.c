@@ -68,21 +68,23 @@ void host_timer_arm(uint64_t deadline_ns) {
 
 /* One shot each: the handler winds the timer up again, unless it has been stopped meanwhile. */
 static volatile bool sampling;
+static unsigned pace; /* SAMPLE_NS to the next one */
 
 void clock_sample(bool on) {
+    pace = 1;
     sampling = on;
     set_timer(clock_sample_timer, 0, on ? SAMPLE_NS : 0, 0);
 }
 
 bool clock_sample_next(bool useful) {
-    static unsigned pace = 1, since_poll, in_vain;
+    static unsigned since_poll, in_vain;
 
     since_poll += pace;
     bool poll = since_poll >= POLL_SAMPLES;
     if (poll)
         since_poll = 0;
     in_vain = useful ? 0 : in_vain + 1;
-    pace = in_vain < EAGER_SAMPLES ? 1 : POLL_SAMPLES;
+    pace = in_vain < EAGER_SAMPLES ? 1 : POLL_SAMPLES - since_poll;
     if (sampling)
         set_timer(clock_sample_timer, 0, (uint64_t)pace * SAMPLE_NS, 0);
     return poll;

@@ -7,7 +7,8 @@
 struct vm;
 
 /* Takes over SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP (host exceptions of translated code) and
- * SIGALRM (kicks) on a stack of their own. Call before the guest first runs. */
+ * SIGALRM (kicks) and SIGVTALRM (samples) on a stack of their own. Call before the guest first
+ * runs. */
 void rt_signals_install(struct vm *vm);
 
 #endif

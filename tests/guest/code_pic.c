@@ -13,6 +13,10 @@ enum {
 
 /* Copied to its page: only the way to the thunk's page is in the code. */
 CODE(caller, "1: .byte 0xe8; .long 0xffb; addl %eax, %edx; addl %ebx, %edx; decl %ecx; jnz 1b");
+/* The same with more on the stack. */
+CODE(deep_caller, "1: pushl %ecx; pushl %edx; subl $20, %esp; .byte 0xe8; .long 0xff6; movl %eax, "
+                  "(%esp); xorl %ebx, (%esp); addl $20, %esp; popl %edx; popl %ecx; addl %eax, "
+                  "%edx; addl %ebx, %edx; addl -28(%esp), %edx; decl %ecx; jnz 1b");
 CODE(eip_to_eax, "movl (%esp), %eax; ret");
 CODE(eip_to_ebx, "movl (%esp), %ebx; ret");
 CODE(one_to_eax, "movl $1, %eax; ret");
@@ -50,19 +54,11 @@ static void call(const char *what, uint32_t times, uint32_t esp) {
     printf("\n");
 }
 
-void guest_main(void) {
-    paging_init();
-    uint32_t *directory = (uint32_t *)paging_new_page();
-
-    table = (uint32_t *)paging_new_page();
-    for (unsigned k = 0; k < 1024; k++)
-        directory[k] = paging_pde(0)[k];
-    directory[CALLER >> 22] = (uint32_t)table | PTE_ALL;
-    write_cr3((uint32_t)directory);
-
+/* What a caller sees of all that can become of the function. */
+static void attempt(const uint8_t *code) {
     uint32_t eax = frame(1, eip_to_eax), ebx = frame(2, eip_to_ebx), again = frame(3, eip_to_eax);
 
-    map(CALLER, frame(0, caller));
+    map(CALLER, frame(0, code));
     map(THUNK, eax);
     map(STACK, (uint32_t)bytes(4) | PTE_ALL);
     call("often", OFTEN, STACK + 0x800);
@@ -81,4 +77,17 @@ void guest_main(void) {
     call("often", OFTEN, STACK + 0x800);
     map(THUNK, 0);
     call("gone", 3, STACK + 0x800);
+}
+
+void guest_main(void) {
+    paging_init();
+    uint32_t *directory = (uint32_t *)paging_new_page();
+
+    table = (uint32_t *)paging_new_page();
+    for (unsigned k = 0; k < 1024; k++)
+        directory[k] = paging_pde(0)[k];
+    directory[CALLER >> 22] = (uint32_t)table | PTE_ALL;
+    write_cr3((uint32_t)directory);
+    attempt(caller);
+    attempt(deep_caller);
 }
