@@ -25,14 +25,13 @@
  */
 #include "bt/translation.h"
 
-static const uint8_t ret_opcode = 0xc3;
+enum { OPCODE_MOV_LOAD = 0x8b, OPCODE_RET = 0xc3, MODRM_SIB = 0x04, SIB_ESP = 0x24 };
 
 int pc_thunk_register(const uint8_t *code) {
     unsigned reg = code[1] >> 3 & 7;
 
-    /* 8B /r with [ESP] */
-    if (code[0] != 0x8b || (code[1] & 0xc7) != 0x04 || code[2] != 0x24 || code[3] != ret_opcode ||
-        reg == ESP)
+    if (code[0] != OPCODE_MOV_LOAD || (code[1] & 0xc7) != MODRM_SIB || code[2] != SIB_ESP ||
+        code[3] != OPCODE_RET || reg == ESP)
         return -1;
     return (int)reg;
 }
