@@ -215,12 +215,16 @@ static uint32_t segment_base(uint32_t selector) {
     return i < LDT_ENTRIES ? f->ldt[i][DESC_BASE] : current->ldt[i - LDT_ENTRIES][DESC_BASE];
 }
 
-/* The second byte, with TF in it, of the flags image that SS:ESP points to, or NULL. */
-static uint8_t *flags_image(const struct mcontext *m) {
-    static const uint32_t pages[] = {ARENA_BASE, ARENA_BASE + 0x1000, STACK_BASE};
+static int is_32bit(uint32_t selector) {
     uint32_t rights;
-    __asm__("larl %1, %0" : "=r"(rights) : "r"(m->ss) : "cc");
-    uint32_t esp = rights & 1u << 22 ? m->esp : m->esp & 0xffff; /* B */
+    __asm__("larl %1, %0" : "=r"(rights) : "r"(selector) : "cc");
+    return rights >> 22 & 1; /* D or B */
+}
+
+/* The second byte, with TF in it, of the flags image that is so far above SS:ESP, or NULL. */
+static uint8_t *flags_image(const struct mcontext *m, uint32_t above) {
+    static const uint32_t pages[] = {ARENA_BASE, ARENA_BASE + 0x1000, STACK_BASE};
+    uint32_t esp = is_32bit(m->ss) ? m->esp + above : (m->esp + above) & 0xffff;
     uint32_t at = segment_base(m->ss) + esp + 1;
     for (uint32_t i = 0; i < sizeof pages / sizeof *pages; i++)
         if (at - pages[i] < 0x1000)
@@ -261,6 +265,13 @@ static int step_overwritten(void) {
     return 0;
 }
 
+/* flags_image() of what the instruction at hand pops: POPF, or IRETD in 32-bit code; else NULL. */
+static uint8_t *popped_flags(const struct mcontext *m) {
+    if (step_opcode() == 0x9d)
+        return flags_image(m, 0);
+    return step_opcode() == 0xcf && step.code_bytes == 1 && is_32bit(m->cs) ? flags_image(m, 8) : 0;
+}
+
 /* Whether this is a step within the case and not its end. TF is kept out of the flags that the case
  * pushes and in those that it pops. */
 static int step_on(struct mcontext *m, uint32_t vector) {
@@ -269,7 +280,7 @@ static int step_on(struct mcontext *m, uint32_t vector) {
     if (m->eip >= (uint32_t)image_start && m->eip < (uint32_t)image_end)
         return 1; /* case_entry */
     uint32_t at = segment_base(m->cs) + m->eip;
-    uint8_t *image = flags_image(m);
+    uint8_t *image = flags_image(m, 0);
     if (at == step.at && step_overwritten()) {
         step.overwritten = 1;
         return 0;
@@ -280,9 +291,9 @@ static int step_on(struct mcontext *m, uint32_t vector) {
     step_begin(at);
     if (step.left)
         step.left--;
-    else if (step_opcode() == 0x9d && image && *image & EFL_TF >> 8)
+    else if ((image = popped_flags(m)) && *image & EFL_TF >> 8)
         step.left = 2;
-    else if (step_opcode() == 0x9d && image)
+    else if (image)
         *image |= EFL_TF >> 8;
     return 1;
 }
