@@ -5,7 +5,7 @@
  *     ret
  *
  * Position-independent i386 code begins most of its functions with a call of one, because it cannot
- * name EIP: in a shell's inner loop every sixth call is one. Where hot code calls one the block
+ * name EIP. Where hot code calls one the block
  * goes on with
  *
  *     mov [esp-4], next_eip               as CALL does

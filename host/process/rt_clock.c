@@ -15,7 +15,8 @@
 #include "host/process/rt_syscall.h"
 
 enum { NS_PER_S = 1000000000 };
-/* A sample and what it takes from the processor's caches are about 10 us here. */
+/* A sample costs a signal, and what that takes from the processor's caches: so they get rare where
+ * they tell nothing new. */
 enum { SAMPLE_NS = 1000000, POLL_SAMPLES = 10, EAGER_SAMPLES = 16 };
 
 int clock_deadline_timer, clock_sample_timer, clock_wake_fd;
