@@ -5,8 +5,7 @@
  *     ret
  *
  * Position-independent i386 code begins most of its functions with a call of one, because it cannot
- * name EIP. Where hot code calls one the block
- * goes on with
+ * name EIP. Where hot code calls one the block goes on with
  *
  *     mov [esp-4], next_eip               as CALL does
  *     jmp door                            or: mov reg, next_eip
