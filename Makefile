@@ -248,7 +248,7 @@ bench-ring0: deps ## the ring-0 host beside the bare machine, in executed instru
 
 .PHONY: clean format help
 format: ## lay out all C files as clang-format says
-	find bt vmm mmu devices host tests -name '*.[ch]' -exec clang-format -i {} +
+	find bt vmm mmu devices host tests bench -name '*.[ch]' -exec clang-format -i {} +
 
 clean: ## remove build/ (downloads stay cached)
 	rm -rf build

@@ -14,6 +14,7 @@
 #define FINISH int $0xf0
 #endif
 
+/* clang-format off */
 #define BEGIN(name)                                                                                \
     .balign 64;                                                                                    \
     .globl name;                                                                                   \

@@ -1,4 +1,4 @@
-/* A known number of instructions, to check the counting itself: 2,000,000 for each unit of count. */
+/* A known number of instructions, to check the counting itself: 2,000,000 a unit of count. */
 #include "../workloads/lib/rt.h"
 
 enum { ROUNDS = 1000000 };

@@ -28,6 +28,9 @@ static bool has_terminal;
 /* A line that is being received. */
 static char line[CHANNEL_LINE_BYTES + 1];
 static size_t length;
+/* And one of those for standard error. */
+static char words[1024];
+static size_t words_length;
 
 static void ask(char request) {
     if (request_fd >= 0 && write(request_fd, &request, 1) < 0)
@@ -116,18 +119,36 @@ static void take_bytes(const char *bytes, size_t n) {
     }
 }
 
-/* With the line ends that standard error wants. */
-static void take_words(char *bytes, size_t n) {
+/* What has been said is on standard error, also where QEMU has made the terminal non-blocking. */
+static void say(void) {
+    const char *at = words;
+    while (words_length > 0) {
+        ssize_t n = write(STDERR_FILENO, at, words_length);
+        if (n > 0) {
+            at += n;
+            words_length -= (size_t)n;
+        } else if (n < 0 && errno == EAGAIN) {
+            poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, -1);
+        } else if (n == 0 || errno != EINTR) {
+            words_length = 0; /* nobody listens */
+        }
+    }
+}
+
+/* Line by line, as QEMU writes to the same terminal; with the line ends that standard error wants.
+ */
+static void take_words(const char *bytes, size_t n) {
     bool raw = isatty(STDERR_FILENO);
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (bytes[i] != '\r' || raw)
-            bytes[kept++] = bytes[i];
-    fwrite(bytes, 1, kept, stderr); /* at once: QEMU writes to the same terminal */
+            words[words_length++] = bytes[i];
+        if (bytes[i] == '\n' || words_length == sizeof words)
+            say();
+    }
 }
 
 /* Reads what is there. False: nothing will come any more. */
-static bool receive(const struct pollfd *p, bool words) {
+static bool receive(const struct pollfd *p, bool is_words) {
     char bytes[65536];
     if (p->revents == 0)
         return true;
@@ -136,7 +157,7 @@ static bool receive(const struct pollfd *p, bool words) {
         return errno == EINTR || errno == EAGAIN;
     if (n == 0)
         return false;
-    if (words)
+    if (is_words)
         take_words(bytes, (size_t)n);
     else
         take_bytes(bytes, (size_t)n);
@@ -188,6 +209,7 @@ void ring0_link_serve(const struct ring0_link *link, pid_t machine, bool panic_o
                 fds[i].fd = -1;
     }
     request_fd = -1;
+    say();
     log_flush();
 }
 

@@ -136,20 +136,21 @@ bool serial_news(void) {
     return news;
 }
 
-/* Sends what the guest has written; a port that takes nothing is given up. */
-static void empty_ring(void) {
+/* Sends what the guest has written. False: the port takes nothing. */
+static bool empty_ring(void) {
     while (used(&out) && present[SERIAL_COM1]) {
         uint32_t before = used(&out);
         for (unsigned i = 0; i < PATIENCE && used(&out) == before; i++)
             serial_pump();
         if (used(&out) == before)
-            present[SERIAL_COM1] = false;
+            return false;
     }
+    return true;
 }
 
 void serial_write(unsigned n, const char *text, size_t length) {
-    if (n == SERIAL_COM1)
-        empty_ring();
+    if (!empty_ring() && n == SERIAL_COM1)
+        present[n] = false;
     for (size_t i = 0; i < length && present[n]; i++) {
         unsigned tries = 0;
         while (!(in8(base[n] + LSR) & LSR_THRE) && ++tries < PATIENCE)
@@ -162,7 +163,8 @@ void serial_write(unsigned n, const char *text, size_t length) {
 }
 
 void serial_drain(void) {
-    empty_ring();
+    if (!empty_ring())
+        present[SERIAL_COM1] = false;
     for (unsigned n = 0; n < SERIAL_PORTS; n++)
         for (unsigned tries = 0; present[n] && !(in8(base[n] + LSR) & LSR_TEMT); tries++)
             if (tries == PATIENCE)

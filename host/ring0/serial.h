@@ -28,8 +28,8 @@ bool serial_take(unsigned n, uint8_t *byte);
 /* True once after input has come in. */
 bool serial_news(void);
 
-/* Ring 0: writes to port n and waits until they are out, after what the guest has written. A port
- * that takes nothing is given up. */
+/* Ring 0: writes to port n and waits until they are out, after what the guest has written to its
+ * own, so that messages stand where they belong. A port that takes nothing is given up. */
 void serial_write(unsigned n, const char *text, size_t length);
 
 /* Ring 0: waits until all that was written has left the UARTs: a machine that is switched off loses

@@ -1,5 +1,6 @@
-/* A kernel that writes lines for the launcher to the ports by which the VMM sends them, and requests
- * of the launcher's to the other one. They are the emulated PC's, which the guest must not reach. */
+/* A kernel that writes lines for the launcher to the ports by which the VMM sends them, and
+ * requests of the launcher's to the other one. They are the emulated PC's, which the guest must not
+ * reach. */
 #include "guest.h"
 
 void guest_main(void) {

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,6 +89,43 @@ static void long_lines_are_cut_off(void **state) {
     assert_int_equal(strspn(news(screen, &screen_seen), "x"), CHANNEL_LINE_BYTES - 1);
     SERVE("Sz\n");
     assert_non_null(strstr(news(screen, &screen_seen), "z\n"));
+}
+
+/* The VMM's words come through a serial port, in any pieces. */
+static void words_are_passed_on_in_whole_lines(void **state) {
+    static const char *const pieces[] = {"first ", "half\r\nsec", "ond\r\n", "no end"};
+    struct ring0_link ours, far;
+    int said[2], before = dup(STDERR_FILENO), status;
+    char text[256];
+    (void)state;
+    /* packets: what was written at once is read at once */
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, said), 0);
+    assert_true(ring0_link_open(&ours, &far));
+    pid_t child = fork();
+    if (child == 0) {
+        close(ours.messages);
+        for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+            usleep(20000);
+            if (write(far.messages, pieces[i], strlen(pieces[i])) < 0)
+                _exit(1);
+        }
+        _exit(0);
+    }
+    ring0_link_close(&far);
+    dup2(said[1], STDERR_FILENO);
+    ring0_link_serve(&ours, 0, false);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    ring0_link_close(&ours);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    static const char *const lines[] = {"first half\n", "second\n", "no end"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        ssize_t n = recv(said[0], text, sizeof text - 1, MSG_DONTWAIT);
+        text[n < 0 ? 0 : n] = '\0';
+        assert_string_equal(text, lines[i]);
+    }
+    close(said[0]);
+    close(said[1]);
 }
 
 static void instructions_get_their_text(void **state) {
@@ -181,6 +219,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_go_to_the_screen_file),
         cmocka_unit_test(long_lines_are_cut_off),
+        cmocka_unit_test(words_are_passed_on_in_whole_lines),
         cmocka_unit_test(instructions_get_their_text),
         cmocka_unit_test(damaged_lines_are_left_out),
         cmocka_unit_test(samples_of_a_chain_are_added_up),
