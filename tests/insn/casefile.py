@@ -16,7 +16,7 @@ TERMINATOR = b"\xf4" * 8  # HLT: #GP(0) in user mode
 MAGIC = 0x6E736E69
 TIMER = 65535  # world.h
 GDT_BYTES = 16 * 8
-OPT_LOW, OPT_VERBOSE, OPT_DUMP, OPT_NO_X87 = 1, 2, 4, 8
+OPT_LOW, OPT_VERBOSE, OPT_DUMP, OPT_NO_X87, OPT_SAY = 1, 2, 4, 8, 16
 
 # The LDT in force in every case, in front of LDT_OWN entries of the case's own: base, limit field,
 # access byte, G | D << 1.
@@ -231,3 +231,6 @@ class Outcome:
         for i in range(8):
             yield f"xmm{i}", int.from_bytes(self.fx[160 + 16 * i:176 + 16 * i], "little")
         yield "memory", self.memory
+
+    def same(self, other):
+        return list(self.fields()) == list(other.fields()) and self.changes == other.changes

@@ -58,6 +58,8 @@ trap_return:
         popl    %ds
         popal
         addl    $8, %esp
+        .globl  trap_iret
+trap_iret:
         iretl
 
         .section .note.GNU-stack, "", @progbits

@@ -16,26 +16,28 @@
 
 #include <stdint.h>
 
-#define LOW_BASE    0x0000f000u
-#define LOW_SIZE    0x1000u
-#define CODE_BASE   0x10000000u
-#define CODE_SIZE   0x80000u
-#define ARENA_BASE  0x20000000u
-#define ARENA_SIZE  0x2000u
-#define RO_BASE     0x20002000u
-#define RO_SIZE     0x1000u
-#define STACK_BASE  0x30000000u
-#define STACK_SIZE  0x1000u
-#define CODE_FILL   0xf4u /* HLT */
-#define USER_CS     0x23u /* what 64-bit Linux gives a 32-bit process; kernel.c does the same */
-#define USER_DS     0x2bu
-#define VEC_TIMEOUT 0xffu
+#define LOW_BASE     0x0000f000u
+#define LOW_SIZE     0x1000u
+#define CODE_BASE    0x10000000u
+#define CODE_SIZE    0x80000u
+#define ARENA_BASE   0x20000000u
+#define ARENA_SIZE   0x2000u
+#define RO_BASE      0x20002000u
+#define RO_SIZE      0x1000u
+#define STACK_BASE   0x30000000u
+#define STACK_SIZE   0x1000u
+#define CODE_FILL    0xf4u /* HLT */
+#define USER_CS      0x23u /* what 64-bit Linux gives a 32-bit process; kernel.c does the same */
+#define USER_DS      0x2bu
+#define VEC_TIMEOUT  0xffu
+#define VEC_LEFT_OUT 0xfeu /* native64.c: has not run the case */
 
 #define CASE_MAGIC  0x6e736e69u
 #define OPT_LOW     1u  /* the low page exists */
 #define OPT_VERBOSE 2u  /* kernel: name every case before it runs */
 #define OPT_DUMP    4u  /* kernel: dump every case, not only those with an unexpected hash */
 #define OPT_NO_X87  8u  /* x87, MMX and MXCSR are not compared */
+#define OPT_SAY     16u /* kernel: say every case's hash, and call none unexpected */
 #define GDT_ENTRIES 16u /* of the native CPU's; behind them is nothing */
 #define LDT_ENTRIES 10u /* the same in every case */
 #define LDT_OWN     2u  /* behind them: entries of the case's own */
