@@ -29,8 +29,8 @@ def differing(machine, cases, expect=None):
     expect = expect or machine.reference.hashes(packed)
     there = [i for i in range(len(cases)) if any(expect[4 * i:4 * i + 4])]
     if len(there) < len(cases):
-        expect = b"".join(expect[4 * i:4 * i + 4] for i in there)
-        found = differing(machine, [cases[i] for i in there], expect) if there else []
+        # anew: a case may read the code of another that is not there now
+        found = differing(machine, [cases[i] for i in there]) if there else []
         return [(there[i], why, outcome) for i, why, outcome in found]
     failed = machine.guest(packed, expect)
     if not failed:
