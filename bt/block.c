@@ -84,7 +84,7 @@ void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to
 
     if (!x->patch || x->to)
         return;
-    set_branch(bt, from, x, to->host, 0u - bt->pages[to->page].id);
+    set_branch(bt, from, x, block_entry(to), 0u - bt->pages[to->page].id);
     x->to = block_number(bt, to);
     x->prev_in = 0;
     x->next_in = to->incoming;
@@ -116,7 +116,7 @@ void block_skip_check(struct bt *bt, struct block *from, unsigned n) {
     if (x->pc_thunk && !replace_jump(bt, from, x))
         return;
     if (!x->pc_thunk)
-        emit_patch32(bt_rw(bt, from->host + x->branch), bt_rw(bt, bt->blocks[x->to].host));
+        emit_patch32(bt_rw(bt, from->host + x->branch), bt_rw(bt, block_entry(&bt->blocks[x->to])));
     x->unchecked = true;
 }
 

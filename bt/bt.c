@@ -22,7 +22,7 @@ static bool allocate(struct bt *bt, uint64_t frames) {
     bt->vm->vcpu.seg_poison = (uint64_t)(uintptr_t)bt->poison + POISON_BYTES;
     return bt->blocks && bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages &&
            bt->frame_blocks && bt->frame_writes && bt->hints && bt->decoder && bt->tables &&
-           bt->poison && jumpcache_create(bt);
+           bt->poison;
 }
 
 bool bt_create(struct vm *vm, size_t cache_bytes) {
@@ -38,7 +38,9 @@ bool bt_create(struct vm *vm, size_t cache_bytes) {
     bt->page_id = 1; /* ids start at 2: an unlinked page check compares with 1 */
     insn_decoder_init(bt->decoder);
     thunks_emit(bt);
-    if (!returns_create(bt) || (host_user_can() && !native_ldt_create(&bt->native_ldt)))
+    vm->vcpu.edge = host_edge_create(); /* may be NULL */
+    if (!jumpcache_create(bt) || !returns_create(bt) ||
+        (host_user_can() && !native_ldt_create(&bt->native_ldt)))
         return false;
     bt->stats.cache_size = bt->code.size;
     vm->bt = bt;

@@ -25,6 +25,7 @@ enum {
     TABLES_SHARE = 2, /* bytes of code to a byte of tables */
     STUBS_SHARE = 5,  /* of the code memory one part in so many is stubs */
     STUB_BYTES = 16,
+    CHECK_BYTES = 12,
     JUMP_CACHE_ENTRIES = 64 * 1024,
     JUMP_LOG = 16384,
     HINTS = 16 * 1024,
@@ -61,7 +62,7 @@ struct block {
     uint32_t cs_limit;
     uint32_t page;      /* code page it starts on; 0: dead */
     uint32_t page2;     /* second page of an instruction that crosses; 0 none */
-    uint32_t host;      /* TC offset of the entry */
+    uint32_t host;      /* TC offset of its code; a check is at its beginning (entry.c) */
     uint32_t host_size; /* bytes of host code */
     uint32_t table;     /* offset in bt->tables of the side table; behind it the exits */
     uint32_t stubs;     /* TC offset of its exits' stubs, STUB_BYTES each */
@@ -70,7 +71,7 @@ struct block {
     uint32_t next_in_page2;
     uint32_t incoming; /* first exit (EXIT_NUMBER) chained here */
     uint16_t side_count;
-    uint8_t exit_count;
+    uint8_t exit_count : 7, has_check : 1;
     uint8_t length; /* guest bytes that it was made from */
 };
 _Static_assert(sizeof(struct block) == 64, "looking for a block touches one line");
@@ -94,10 +95,12 @@ struct code_page {
 };
 
 /* Jump cache: indexed by EIP's low 16 bits. Translated code adds minus_eip to EIP, to find a match
- * without flags, and jumps through `host`. */
+ * without flags, and jumps through `host`. Hot code jumps through `door` without a look: to a block
+ * that looks itself (entry.c), or to the thunk jump_check. */
 struct jump_cache {
     uint32_t minus_eip[JUMP_CACHE_ENTRIES];
     uint64_t host[JUMP_CACHE_ENTRIES]; /* where code runs, not TC offsets */
+    uint64_t door[JUMP_CACHE_ENTRIES];
 };
 
 /* Side-table entry: from this host offset on, guest EIP is block eip + guest, and guest ESP is
@@ -178,6 +181,10 @@ struct bt {
     uint32_t *jump_log[2][2];
     uint32_t jump_log_count[2][2];
     uint32_t jump_key[2]; /* the key of all blocks in each jump cache */
+    /* indices of the user's at which jumps came to wrong blocks, and bt->kicks when that was last
+     * forgotten (entry.c) */
+    uint64_t no_door[JUMP_CACHE_ENTRIES / 64];
+    uint32_t no_door_since;
     void *poison;
     uint32_t *hints; /* gla or HINT_DIVIDE(gla) of instructions, plus 1; hash set (hints.c) */
     struct fault_site fault_sites[FAULT_SITES];
@@ -186,7 +193,7 @@ struct bt {
     struct insn_decoder *decoder;
     /* thunks: TC offsets */
     uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_jump_miss;
-    uint32_t thunk_return_miss, thunk_return_miss_end;
+    uint32_t thunk_return_miss, thunk_jump_check, thunk_jump_check_end;
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
     uint32_t thunk_native, thunk_resume;
     struct insn insns[BLOCK_MAX_INSNS];
@@ -262,9 +269,13 @@ static inline struct block_exit *block_exits(const struct bt *bt, const struct b
 static inline uint32_t block_stub(const struct block *b, unsigned n) {
     return b->stubs + n * STUB_BYTES;
 }
-/* Where it runs. */
+/* Behind its check, if it has one: where chains and the run loop enter it. TC offset, and where it
+ * runs. */
+static inline uint32_t block_entry(const struct block *b) {
+    return b->host + (b->has_check ? CHECK_BYTES : 0u);
+}
 static inline uint64_t block_address(const struct bt *bt, const struct block *b) {
-    return (uint64_t)(uintptr_t)(bt->code.rx + b->host);
+    return (uint64_t)(uintptr_t)(bt->code.rx + block_entry(b));
 }
 static inline uint32_t block_number(const struct bt *bt, const struct block *b) {
     return (uint32_t)(b - bt->blocks);
@@ -325,6 +336,13 @@ void jumpcache_drop(struct bt *bt, const struct block *b);
 void jumpcache_flush(struct bt *bt, bool everything);
 /* Blocks for `key` are to run: blocks made for another key must not be found. */
 void jumpcache_use(struct bt *bt, uint32_t key);
+
+/* -- entry.c: indirect jumps to blocks that check EIP themselves -- */
+/* Where hot code jumps to for the block's EIP: its check, or the thunk jump_check. */
+uint64_t entry_door(struct bt *bt, const struct block *b);
+/* Was this host page fault a check's, of an indirect jump that came to another EIP's block? If so,
+ * regs lead to where jumps miss. Called with translated code interrupted. */
+bool entry_refused(struct bt *bt, const struct vcpu *v, struct host_regs *regs, uint64_t address);
 
 /* -- returns.c -- */
 /* Makes the stack, empty. False: no host memory. */

@@ -8,12 +8,11 @@
  * because the other page's mapping may have changed since. Kernel code on global pages needs no
  * check: INVLPG and global flushes unchain it (codepage.c). Hot user code may go past it (links.c).
  *
- * An indirect exit looks the target up in the jump cache without touching the flags:
- *   movzx r9d, r8w; mov r10d, [r13+r9*4]; add minus_eip to EIP by LEA; JRCXZ on the sum;
- *   jmp [r13+r9*8+host].
- * CALL and RET go in pairs with the host's (returns.c): behind the host CALL stands a landing,
- * which compares the EIP that RET has popped with the one it stands for, and takes the jump cache
- * when they differ.
+ * An indirect exit of hot code jumps through the jump cache (entry.c); any other looks the target
+ * up there without touching the flags: movzx r9d, r8w; mov r10d, [r13+r9*4]; add minus_eip to EIP
+ * by LEA; JRCXZ on the sum; jmp [r13+r9*8+host]. CALL and RET go in pairs with the host's
+ * (returns.c): behind the host CALL stands a landing, which compares the EIP that RET has popped
+ * with the one it stands for, and takes the jump cache when they differ.
  *
  * After a kick R13 points at an unmapped page, which makes this load, and the poll before backward
  * branches, the places where interrupts are taken. Functions that only call forward could go on
@@ -58,13 +57,23 @@ void exit_emit_jump_cache(struct bt *bt, struct emit *e) {
     emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_jump_miss));
     emit_bind_short(e, hit);
     emit_mov64_rr(e, RCX, R11);
-    emit_count(bt, e, MOP_VCPU(jump_hits));
     emit_op_mem(e, 0, 0xff, 4, &host); /* jmp [host] */
 }
 
 static void jump_cache(struct translation *t) {
+    struct mop door = {.base = REG_JUMP_CACHE,
+                       .index = R9,
+                       .scale = 3,
+                       .disp = (int32_t)offsetof(struct jump_cache, door)};
+
     translation_mark(t, t->eip, FIX_EIP_R8);
-    exit_emit_jump_cache(t->bt, &t->e);
+    emit_count(t->bt, &t->e, MOP_VCPU(indirect_jumps));
+    if (!t->extends) {
+        exit_emit_jump_cache(t->bt, &t->e);
+        return;
+    }
+    emit_op_reg(&t->e, 0, 0x0fb7, R9, R8); /* movzx r9d, r8w */
+    emit_op_mem(&t->e, 0, 0xff, 4, &door); /* jmp [door] */
 }
 
 void exit_indirect(struct translation *t) {

@@ -134,6 +134,10 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         bt->stats.host_faults++;
         return true;
     }
+    if (vector == VEC_PF && entry_refused(bt, v, regs, address)) {
+        bt->stats.host_faults++;
+        return true;
+    }
     if (!recover_at(bt, code_offset(bt, regs), &at))
         return false;
     bt->stats.host_faults++;

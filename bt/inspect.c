@@ -12,9 +12,9 @@ static const struct {
 } thunks[] = {
 #define THUNK(n)                                                                                   \
     { offsetof(struct bt, thunk_##n), #n }
-    THUNK(jump_miss), THUNK(exit),    THUNK(exit_raw), THUNK(exit_done), THUNK(return_miss),
-    THUNK(enter),     THUNK(callout), THUNK(prepare),  THUNK(commit),    THUNK(commit_stay),
-    THUNK(segment),   THUNK(native),  THUNK(resume),
+    THUNK(jump_miss), THUNK(exit),    THUNK(exit_raw), THUNK(exit_done),  THUNK(return_miss),
+    THUNK(enter),     THUNK(callout), THUNK(prepare),  THUNK(commit),     THUNK(commit_stay),
+    THUNK(segment),   THUNK(native),  THUNK(resume),   THUNK(jump_check),
 #undef THUNK
 };
 
@@ -117,7 +117,7 @@ enum bt_work bt_locate(const struct vm *vm, const struct host_regs *regs, struct
     if (tc_offset(bt, regs->rip, &offset)) {
         if (offset >= bt->blocks_start && place_of(vm, regs->rip, place))
             return BT_TRANSLATED;
-        if (offset >= bt->thunk_return_miss && offset < bt->thunk_return_miss_end) {
+        if (offset >= bt->thunk_return_miss && offset < bt->thunk_jump_check_end) {
             place_at(v, (uint32_t)regs->gpr[R8], place);
             return BT_TRANSLATED;
         }

@@ -7,9 +7,10 @@
 #include "bt/key.h"
 
 /* Matches no EIP with this index. */
-static void clear(struct jump_cache *c, uint32_t index) {
+static void clear(const struct bt *bt, struct jump_cache *c, uint32_t index) {
     c->minus_eip[index] = index == 0;
     c->host[index] = 0;
+    c->door[index] = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_jump_miss);
 }
 
 static struct jump_cache *cache_of(struct bt *bt, const struct block *b) {
@@ -23,7 +24,8 @@ bool jumpcache_create(struct bt *bt) {
         bt->jump_log[user][1] = host_alloc(JUMP_LOG * sizeof(uint32_t));
         if (!bt->jump_cache[user] || !bt->jump_log[user][0] || !bt->jump_log[user][1])
             return false;
-        clear(bt->jump_cache[user], 0); /* the others are: no EIP but 0 is 0 */
+        for (uint32_t index = 0; index < JUMP_CACHE_ENTRIES; index++)
+            clear(bt, bt->jump_cache[user], index);
     }
     return true;
 }
@@ -32,7 +34,7 @@ static void flush_log(struct bt *bt, unsigned user, unsigned global) {
     const uint32_t *log = bt->jump_log[user][global];
 
     for (uint32_t k = 0; k < bt->jump_log_count[user][global]; k++)
-        clear(bt->jump_cache[user], log[k]);
+        clear(bt, bt->jump_cache[user], log[k]);
     bt->jump_log_count[user][global] = 0;
 }
 
@@ -45,13 +47,14 @@ void jumpcache_fill(struct bt *bt, const struct block *b) {
     bt->jump_log[user][global][bt->jump_log_count[user][global]++] = index;
     cache_of(bt, b)->minus_eip[index] = 0u - b->eip;
     cache_of(bt, b)->host[index] = block_address(bt, b);
+    cache_of(bt, b)->door[index] = entry_door(bt, b);
 }
 
 void jumpcache_drop(struct bt *bt, const struct block *b) {
     uint32_t index = b->eip % JUMP_CACHE_ENTRIES;
 
     if (cache_of(bt, b)->host[index] == block_address(bt, b))
-        clear(cache_of(bt, b), index);
+        clear(bt, cache_of(bt, b), index);
 }
 
 uint64_t jumpcache_find(const struct bt *bt, bool user, uint32_t eip) {

@@ -7,7 +7,7 @@
  *                                 a REX bit
  *   R8-R11                        scratch within one guest instruction
  *   R13                           jump cache of the current view, or the poison page after a kick
- *   R14                           nothing
+ *   R14                           the edge: a byte behind which 4 GiB fault (entry.c)
  *   R15                           struct vcpu
  *   RSP                           stack of return addresses into translated code (returns.c); the
  *                                 VMM's stack is at v->host_rsp
@@ -39,6 +39,7 @@ enum host_reg {
 
 #define REG_GUEST_ESP  R12
 #define REG_JUMP_CACHE R13
+#define REG_EDGE       R14
 #define REG_VCPU       R15
 
 /* Host register of guest GPR n (EAX..EDI). */

@@ -171,7 +171,7 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
         link_exit(bt, v, from, slot, b);
     v->exit_slot = 0;
     run_arm(bt, v);
-    run_enter(bt, v, b->host);
+    run_enter(bt, v, block_entry(b));
     if (key & KEY_FERR)
         fpu_error_settle(v);
     if (key & KEY_SINGLE)

@@ -7,6 +7,7 @@
  *   exit_raw            the same with struct vcpu already up to date, but for the FPU state
  *   exit_done           the same with all of it up to date
  *   jump_miss           EIP in R8 is not in the jump cache
+ *   jump_check          it is to be looked up there (entry.c)
  *   return_miss         EIP in R8 is not the one behind the call of the pair, or there was none:
  *                       empties the stack of return addresses, takes the jump cache
  *   callout             calls R8(vcpu, R9), number R10 in the statistics; leaves if it says so
@@ -145,6 +146,7 @@ static void emit_enter(struct bt *bt, struct emit *e) {
     emit_mov64_rr(e, R8, RSI);
     emit_store64(e, MOP_VCPU(host_rsp), RSP);
     emit_load64(e, RSP, MOP_VCPU(tc_stack));
+    emit_load64(e, REG_EDGE, MOP_VCPU(edge));
     emit_load_all(e);
     emit_jmp_reg(e, R8);
 }
@@ -177,7 +179,12 @@ static void emit_return_miss(struct bt *bt, struct emit *e) {
     emit_store64(e, count, R11);
     emit_load64(e, RSP, MOP_VCPU(tc_stack));
     exit_emit_jump_cache(bt, e);
-    bt->thunk_return_miss_end = (uint32_t)(e->p - bt->code.rw);
+}
+
+static void emit_jump_check(struct bt *bt, struct emit *e) {
+    bt->thunk_jump_check = begin(bt, e);
+    exit_emit_jump_cache(bt, e);
+    bt->thunk_jump_check_end = (uint32_t)(e->p - bt->code.rw);
 }
 
 /* Leaves translated code with exit_slot 0 and struct vcpu up to date. */
@@ -312,6 +319,7 @@ static void emit_native(struct bt *bt, struct emit *e) {
     emit_c_call(e, (const void *)native_go);
     bt->thunk_resume = begin(bt, e);
     emit_load64(e, REG_JUMP_CACHE, MOP_VCPU(jc_now));
+    emit_load64(e, REG_EDGE, MOP_VCPU(edge));
     emit_load_gprs(e);
     emit_op_mem(e, 0, 0xff, 4, &to); /* jmp [to] */
 }
@@ -321,6 +329,7 @@ void thunks_emit(struct bt *bt) {
 
     emit_exits(bt, &e);
     emit_return_miss(bt, &e);
+    emit_jump_check(bt, &e);
     emit_enter(bt, &e);
     emit_callout(bt, &e);
     emit_prepare(bt, &e);

@@ -269,6 +269,7 @@ struct block *translate_block(struct bt *bt, struct vcpu *v, uint32_t page, uint
                             .table = bt->table_head};
         start(&t, bt, v, b);
         t.page_bytes = bytes;
+        entry_emit(&t);
         if (!emit_body(&t, max_insns)) {
             b->page = 0;
             return NULL;

@@ -96,6 +96,11 @@ void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix);
  * dies when the instructions that say so are written, also where it ends before them. */
 bool translation_flags_dead(struct translation *t, uint32_t eip);
 
+/* -- entry.c -- */
+
+/* The check in front of the block's code, if it is to have one. */
+void entry_emit(struct translation *t);
+
 /* -- esp.c: ESP that lags behind -- */
 
 /* Makes R12 guest ESP again. */

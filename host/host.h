@@ -41,6 +41,9 @@ bool host_code_create(struct host_code *c, size_t bytes);
 /* A PROT_NONE stretch of `bytes`: any access faults. NULL: none left. */
 void *host_poison_create(size_t bytes);
 
+/* A byte that can be read and has 4 GiB behind it where any access faults. NULL: no such room. */
+uint8_t *host_edge_create(void);
+
 /* A stack of `bytes` for translated code; below it an access faults. Returns its top (the address
  * behind its last byte, 64-byte aligned), or NULL. */
 void *host_stack_create(size_t bytes);

@@ -85,7 +85,9 @@ static void print_translator(stats_print_fn print, const struct bt_stats *b, con
     count(print, "exits unchained", b->unchained);
     count(print, "dispatches", b->dispatches);
     share(print, "exits chained at the end", b->chained - b->unchained, b->exits);
-    share(print, "indirect jumps that hit", v->jump_hits, v->jump_hits + b->jump_misses);
+    /* a return that misses becomes an indirect jump */
+    uint64_t jumps = v->indirect_jumps + v->return_misses;
+    share(print, "indirect jumps that hit", jumps - b->jump_misses, jumps);
     share(print, "returns that hit", v->return_hits, v->return_hits + v->return_misses);
 }
 

@@ -133,6 +133,7 @@ struct vcpu {
      * address that faults; they change too often to be part of what a translation assumes */
     uint64_t fs_gs_base[2];
     uint64_t seg_poison;          /* that address; set by bt_create */
+    uint8_t *edge;                /* R14 for translated code (bt/entry.c) */
     uint32_t seg_base[SEG_COUNT]; /* copies of seg[].base for short addressing */
 
     struct recall_load recall_load[SEG_COUNT];
@@ -190,10 +191,11 @@ struct vcpu {
 
     struct soft_tlb tlb[2]; /* [0] CPL 0-2, [1] CPL 3 */
     struct bounce bounce;
-    volatile uint32_t activity;                     /* vmm/activity.h */
-    uint16_t activity_port;                         /* the I/O port accessed last */
-    uint64_t jump_hits, return_hits, return_misses; /* counted with vm->counting */
-    uint64_t callout_count[128];                    /* by bt_callout_name() number */
+    volatile uint32_t activity; /* vmm/activity.h */
+    uint16_t activity_port;     /* the I/O port accessed last */
+    uint64_t return_misses;
+    uint64_t indirect_jumps, return_hits; /* counted with vm->counting */
+    uint64_t callout_count[128];          /* by bt_callout_name() number */
     /* x87/SSE state during callouts, on hosts whose C code clobbers it (FXSAVE64 image) */
     _Alignas(64) uint8_t fpu[512];
     /* bt/: id of the code page behind each linear page, [user][gla >> 12 & 1023]; 0 unknown */

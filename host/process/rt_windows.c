@@ -52,6 +52,14 @@ void *host_poison_create(size_t bytes) {
     return p == MAP_FAILED ? NULL : p;
 }
 
+uint8_t *host_edge_create(void) {
+    uint8_t *p = host_poison_create(GUARD + WINDOW_BYTES);
+
+    if (!p || rt_syscall3(SYS_mprotect, (long)p, GUARD, PROT_READ) != 0)
+        return NULL;
+    return p + GUARD - 1;
+}
+
 void *host_stack_create(size_t bytes) {
     uint8_t *p = host_poison_create(GUARD + bytes);
 

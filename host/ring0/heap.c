@@ -64,6 +64,16 @@ void *host_poison_create(size_t bytes) {
     return (void *)(uintptr_t)reserve(pages_of(bytes));
 }
 
+uint8_t *host_edge_create(void) {
+    uint64_t at = reserve(1 + (1ull << 32) / FRAME_BYTES);
+    uint64_t *entry = at && frames_commit(1) ? paging_entry(at, true) : NULL;
+
+    if (!entry)
+        return NULL;
+    *entry = ENTRY_LAZY;
+    return (uint8_t *)(uintptr_t)at + FRAME_BYTES - 1;
+}
+
 bool heap_is_code(uint64_t address) {
     return address >= code_start && address < code_end;
 }

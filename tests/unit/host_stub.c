@@ -14,6 +14,7 @@
 
 #define WINDOW_BYTES (UINT64_C(1) << 32)
 #define RAM_GUARD    (UINT64_C(1) << 20)
+#define EDGE_PAGE    4096
 #define WINDOW_PAGES (WINDOW_BYTES >> 12)
 
 struct host_window {
@@ -84,6 +85,14 @@ bool host_code_create(struct host_code *c, size_t bytes) {
 
 void *host_poison_create(size_t bytes) {
     return map(bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+}
+
+uint8_t *host_edge_create(void) {
+    uint8_t *p = host_poison_create(WINDOW_BYTES + EDGE_PAGE);
+    if (!p || mprotect(p, EDGE_PAGE, PROT_READ) != 0) {
+        return NULL;
+    }
+    return p + EDGE_PAGE - 1;
 }
 
 /* -- windows -- */

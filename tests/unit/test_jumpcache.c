@@ -2,6 +2,7 @@
 #include "tests/unit/bt_rig.h"
 
 #include "bt/key.h"
+#include "bt/regs.h"
 
 enum { RAM = 2 << 20 };
 
@@ -48,6 +49,53 @@ static void one_eip_of_an_index_is_found(void **state) {
     assert_int_equal(find(b.eip), 0);
 }
 
+static uint64_t door(uint32_t eip) {
+    return vm.bt->jump_cache[1]->door[eip % JUMP_CACHE_ENTRIES];
+}
+
+static uint64_t at(uint32_t offset) {
+    return (uint64_t)(uintptr_t)(vm.bt->code.rx + offset);
+}
+
+/* Where hot code goes without a look: nowhere else than to a check, or to a thunk. */
+static void doors_lead_to_checks(void **state) {
+    struct block plain = block(0x12345678, 0x4000, 3), checks = plain;
+
+    (void)state;
+    checks.has_check = true;
+    assert_int_equal(door(plain.eip), at(vm.bt->thunk_jump_miss));
+    jumpcache_fill(vm.bt, &plain);
+    assert_int_equal(door(plain.eip), at(vm.bt->thunk_jump_check));
+    jumpcache_fill(vm.bt, &checks);
+    assert_int_equal(door(plain.eip), at(checks.host));
+    assert_int_equal(jumpcache_find(vm.bt, true, plain.eip), at(checks.host + CHECK_BYTES));
+    jumpcache_drop(vm.bt, &checks);
+    assert_int_equal(door(plain.eip), at(vm.bt->thunk_jump_miss));
+}
+
+/* A jump to one block that came to the other's: no door for a while. */
+static void a_door_that_was_wrong_closes(void **state) {
+    struct block a = block(0x12345678, 0x4000, 3), b = block(0x9abc5678, 0x8000, 3);
+    struct host_regs regs = {.gpr[R8] = b.eip};
+    uint64_t edge = (uint64_t)(uintptr_t)vm.vcpu.edge;
+
+    (void)state;
+    a.has_check = b.has_check = true;
+    jumpcache_fill(vm.bt, &a);
+    assert_int_equal(door(b.eip), at(a.host));
+    assert_false(entry_refused(vm.bt, &vm.vcpu, &regs, edge));
+    assert_false(entry_refused(vm.bt, &vm.vcpu, &regs, edge + (1ull << 32)));
+    assert_int_equal(regs.rip, 0);
+    assert_true(entry_refused(vm.bt, &vm.vcpu, &regs, edge + (b.eip - a.eip)));
+    assert_int_equal(regs.rip, at(vm.bt->thunk_jump_miss));
+    jumpcache_fill(vm.bt, &b);
+    assert_int_equal(door(b.eip), at(vm.bt->thunk_jump_check));
+    assert_int_equal(jumpcache_find(vm.bt, true, b.eip), block_address(vm.bt, &b));
+    vm.bt->kicks += 1000;
+    jumpcache_fill(vm.bt, &a);
+    assert_int_equal(door(b.eip), at(a.host));
+}
+
 static void flushes_take_what_they_should(void **state) {
     struct block own = block(0, 0x40, 0), global = block(0x1000, 0x80, KEY_GLOBAL);
 
@@ -79,6 +127,8 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing_is_found_at_first, translator),
         cmocka_unit_test_setup(one_eip_of_an_index_is_found, translator),
+        cmocka_unit_test_setup(doors_lead_to_checks, translator),
+        cmocka_unit_test_setup(a_door_that_was_wrong_closes, translator),
         cmocka_unit_test_setup(flushes_take_what_they_should, translator),
         cmocka_unit_test_setup(filling_goes_on_for_ever, translator),
     };

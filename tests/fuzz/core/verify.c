@@ -304,6 +304,12 @@ static void check_memory(const struct sweep *s, const cs_x86_op *op) {
             !(op->mem.index == X86_REG_R9 && op->mem.scale == 4 && op->mem.disp == 0))
             fail(s, "access beside the jump cache");
         break;
+    case X86_REG_R14: /* which faults unless R9 is 0 */
+        if (s->insn->id != X86_INS_MOVZX || op->mem.index != X86_REG_R9 || op->mem.scale != 1 ||
+            op->mem.disp != 0 || op->size != 1 || !s->block->has_check ||
+            s->at + s->insn->size != CHECK_BYTES)
+            fail(s, "access beside the check in front of a block");
+        break;
     case X86_REG_R9:
         if (op->mem.index == X86_REG_R8 && op->mem.scale == 1 && op->mem.disp == 0) {
             check_pointer(s, op, &s->r9, FROM_TLB, FROM_TLB);
@@ -424,7 +430,9 @@ static void branch(struct sweep *s) {
     check_lent(s);
     if (op->type == X86_OP_MEM) { /* through the jump cache */
         if (call || op->mem.base != X86_REG_R13 || op->mem.index != X86_REG_R9 ||
-            op->mem.scale != 8 || op->mem.disp != (int64_t)offsetof(struct jump_cache, host))
+            op->mem.scale != 8 ||
+            (op->mem.disp != (int64_t)offsetof(struct jump_cache, host) &&
+             op->mem.disp != (int64_t)offsetof(struct jump_cache, door)))
             fail(s, "branch through memory");
         return;
     }
@@ -440,7 +448,7 @@ static void branch(struct sweep *s) {
         return; /* check_stub */
     for (unsigned k = 0; k < s->block->exit_count; k++) {
         uint32_t to = block_exits(bt, s->block)[k].to;
-        if (to && target == bt->blocks[to].host)
+        if (to && target == block_entry(&bt->blocks[to]))
             return;
     }
     const uint32_t jumps[] = {bt->thunk_exit, bt->thunk_exit_raw, bt->thunk_exit_done,
@@ -504,8 +512,11 @@ static void check_side_table(const struct sweep *s) {
     const struct block *b = s->block;
     const struct side_entry *side = block_sides(s->bt, b);
 
+    uint32_t entry = block_entry(b) - b->host;
+
     /* a block on two pages begins with a look at the second */
-    if (!b->side_count || !b->length || (side[0].host != 0 && !b->page2))
+    if (!b->side_count || !b->length || side[0].host < entry ||
+        (side[0].host != entry && !b->page2))
         BROKEN("block without a side table or of no length");
     for (unsigned k = 0; k < b->side_count; k++) {
         if (side[k].host > b->host_size || (k && side[k].host < side[k - 1].host))
