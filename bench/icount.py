@@ -100,12 +100,9 @@ def script(rows, divisor):
 def programs(folder):
     made = {os.path.basename(path): path for path in build.programs(os.path.join(folder, "programs"))}
     here = os.path.join(build.BENCH, "icount")
-    library = os.path.join(build.BENCH, "workloads/lib/rt.c")
     for name in ("mark", "spin"):
         made[name] = os.path.join(folder, "programs", name)
-        source = os.path.join(here, name + ".c")
-        if not build.newer(made[name], [source, library, build.__file__]):
-            build.run([build.compiler(), *build.FLAGS, *build.X87, "-o", made[name], source, library])
+        build.program(made[name], os.path.join(here, name + ".c"), [*build.FLAGS, *build.X87], build.LIBRARY)
     wanted = ["mark"] + [row.command.split()[0].split("/")[-1] for row in ROWS]
     return [made[name] for name in wanted if name in made]
 

@@ -21,7 +21,7 @@ class Boot:
         self.all_rows = [BOOT]
 
     def rows(self, system):
-        return [] if system == "native" else self.all_rows
+        return [] if system.startswith("native") else self.all_rows
 
     def run(self, system, rows, settings, say, tick):
         command = systems.guest_command(
@@ -38,7 +38,7 @@ class Debian:
         self.all_rows = [DEBIAN]
 
     def rows(self, system):
-        return [] if system == "native" else self.all_rows
+        return [] if system.startswith("native") else self.all_rows
 
     def run(self, system, rows, settings, say, tick):
         say("userland")

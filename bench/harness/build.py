@@ -10,13 +10,20 @@ from machine import GUEST, ROOT
 
 BENCH = os.path.join(ROOT, "bench")
 
-# Freestanding i386 programs. No alignment or tuning for one CPU; -fno-tree-loop-distribute-patterns
-# so that a loop stays the loop it is.
-FLAGS = (
-    "-m32 -march=i686 -mtune=generic -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib "
+# Freestanding programs. No alignment or tuning for one CPU; -fno-tree-loop-distribute-patterns so that
+# a loop stays the loop it is.
+_COMMON = (
+    "-mtune=generic -std=gnu11 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib "
     "-static -fno-pic -no-pie -fno-stack-protector -fno-asynchronous-unwind-tables "
     "-fcf-protection=none -fno-tree-loop-distribute-patterns -Wl,--build-id=none -Wl,-z,noexecstack"
-).split()
+)
+FLAGS = f"-m32 -march=i686 {_COMMON}".split()
+# 64-bit code with the i386 programs' sizes of data.
+FLAGS64 = f"-mx32 {_COMMON}".split()
+LIB = os.path.join(BENCH, "workloads/lib")
+LIBRARY = [os.path.join(LIB, name) for name in ("rt.c", "rt_i386.c")]
+LIBRARY64 = [os.path.join(LIB, name) for name in ("rt.c", "rt_x86_64.c")]
+HEADERS = [os.path.join(LIB, name) for name in ("rt.h", "rt_priv.h")]
 X87 = ["-mfpmath=387"]
 SSE = ["-msse2", "-mfpmath=sse"]
 # One source, two arithmetics.
@@ -35,14 +42,32 @@ def newer(target, sources):
     return all(os.path.getmtime(source) < age for source in sources)
 
 
-def run(command):
-    subprocess.run(command, check=True)
+def run(command, **how):
+    subprocess.run(command, check=True, **how)
+
+
+def program(target, source, flags, library):
+    """Compiles one program if it is older than what it is made from."""
+    if newer(target, [source, *library, *HEADERS, __file__]):
+        return
+    run([compiler(), *flags, "-o", target, source, *library])
+    if library == LIBRARY64:
+        # For the kernel an ordinary 64-bit program: few kernels run x32's. Empty segments worry objcopy.
+        run(["objcopy", "-I", "elf32-x86-64", "-O", "elf64-x86-64", target], stderr=subprocess.DEVNULL)
 
 
 def programs(output):
     """Compiles bench/workloads/*.c into the folder; returns the programs' paths."""
+    return _programs(output, FLAGS, LIBRARY, lambda name: True)
+
+
+def programs64(output, wanted):
+    """The same of those that are wanted, as 64-bit programs."""
+    return _programs(output, FLAGS64, LIBRARY64, wanted.__contains__)
+
+
+def _programs(output, flags, library, wanted):
     folder = os.path.join(BENCH, "workloads")
-    library = [os.path.join(folder, "lib", name) for name in ("rt.c", "rt.h")]
     os.makedirs(output, exist_ok=True)
     made = []
     for file in sorted(os.listdir(folder)):
@@ -55,14 +80,12 @@ def programs(output):
             variants = [(stem, SSE if "sse" in stem else X87)]
         source = os.path.join(folder, file)
         for name, arithmetic in variants:
-            target = os.path.join(output, name)
-            if not newer(target, [source, *library, __file__]):
-                run([compiler(), *FLAGS, *arithmetic, "-o", target, source, library[0]])
-            made.append(target)
+            if not wanted(name):
+                continue
+            made.append(os.path.join(output, name))
+            program(made[-1], source, [*flags, *arithmetic], library)
     made.append(os.path.join(output, "stamp"))
-    stamp = os.path.join(folder, "lib", "stamp.c")
-    if not newer(made[-1], [stamp, *library, __file__]):
-        run([compiler(), *FLAGS, "-o", made[-1], stamp, library[0]])
+    program(made[-1], os.path.join(LIB, "stamp.c"), flags, library)
     return made
 
 

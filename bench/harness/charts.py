@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-COLOURS = {"native": "#888888", "ringone": "#1f77b4", "qemu": "#d62728"}
+COLOURS = {"native": "#888888", "native64": "#888888", "ringone": "#1f77b4", "qemu": "#d62728"}
 
 _HEAD = """set terminal svg size {width},{height} font 'sans-serif,12' background rgb 'white'
 set output '{output}'
@@ -73,6 +73,7 @@ def draw(folder, results, events):
     for base, wanted, file, caption in (
         ("native", ("integer", "x87", "SSE", "memory", "real"), "compute.svg", "Time against native"),
         ("native", ("kernel",), "kernel.svg", "Kernel-heavy work: time against a native 64-bit kernel"),
+        ("native64", ("integer", "x87", "SSE", "memory"), "compute.svg", "Time against native 64-bit code"),
     ):
         rows = [row for row in results.rows if row.group in wanted]
         shown = [system for system in systems if system != base]

@@ -151,6 +151,8 @@ class Events:
         self.all_rows = [Row(name, "event", "") for name in NAMES]
 
     def rows(self, system):
+        if system == "native64":
+            return []
         return [r for r in self.all_rows if system != "native" or r.name in NATIVE_NAMES]
 
     def run(self, system, rows, settings, say, tick):

@@ -8,7 +8,7 @@ import rows as table_of_rows
 from rows import MEMORY_LIMIT_MIB, TARGETS, TRANSLATE_BOOT_PERCENT_LIMIT
 from rows import TRANSLATE_CYCLES_LIMIT
 
-RATIOS = [("ringone", "native"), ("qemu", "native"), ("qemu", "ringone")]
+RATIOS = [("ringone", "native"), ("qemu", "native"), ("ringone", "native64"), ("qemu", "native64"), ("qemu", "ringone")]
 
 
 def geometric_mean(values):
@@ -116,10 +116,11 @@ def _verdict(passed):
 def _native_limit(results, target, name):
     """What the processor itself reaches of a row's target, where that is not the target either."""
     row = next(row for row in results.rows if row.name == name)
-    native = results.ratio(row, target.slower, "native") if target.faster != "native" else None
-    if not native or not target.at_least or native >= target.every:
-        return ""
-    return f"; native: {native:.2f}"
+    for system in ("native", "native64"):
+        native = results.ratio(row, target.slower, system) if target.faster != system else None
+        if native and target.at_least and native < target.every:
+            return f"; {system}: {native:.2f}"
+    return ""
 
 
 def _judge(results, target):

@@ -1,5 +1,8 @@
 """Running rows on one system: the host itself, ringone, or QEMU's translator.
 
+"native64" stands in for "native" where the host's kernel runs no 32-bit programs: the same sources as
+64-bit code with the same sizes of data, and busybox of the same version; only what computes.
+
 All systems get the same shell script. It warms each row up with a smaller count, then prints a
 marker line, runs it and prints another. A row's time is by the clock of the system it runs on, read at
 the markers; the host's clock at the same lines must agree, or the row has failed.
@@ -8,12 +11,13 @@ the markers; the host's clock at the same lines must agree, or the row has faile
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 
 import build
-from machine import GUEST, INIT_REACHED, RINGONE, Machine, MachineError, boot_options, monitor
+from machine import ROOT, GUEST, INIT_REACHED, RINGONE, Machine, MachineError, boot_options, monitor
 from machine import run_parameter
-from rows import ZEROS_MIB
+from rows import COMPUTE, NOT_AS_64_BIT_CODE, ZEROS_MIB
 
 SECONDS_PER_ROW = 300
 SECONDS_PER_BOOT = 120
@@ -136,20 +140,43 @@ def run_guest(system, rows, settings, say, tick):
 
 
 def run_native(system, rows, settings, say, tick):
+    yield from _run_on_host(system, rows, settings, settings.programs, os.path.join(GUEST, "busybox"), say, tick)
+
+
+def run_native64(system, rows, settings, say, tick):
+    say("programs")
+    folder = os.path.join(settings.output, "native64")
+    paths = {row.command.split()[0] for row in rows}
+    try:
+        build.run([os.path.join(ROOT, "host/scripts/fetch-busybox64.sh"), folder])
+        programs = build.programs64(folder, {os.path.basename(p) for p in paths if p.startswith("$P/")})
+    except (OSError, subprocess.CalledProcessError) as error:
+        for row in rows:
+            yield row, {"failed": f"no 64-bit programs: {error}"}
+        return
+    yield from _run_on_host(system, rows, settings, programs, os.path.join(folder, "busybox"), say, tick)
+
+
+def rows64(rows):
+    """Those that native64 has."""
+    return [row for row in rows if row.group in COMPUTE and row.name not in NOT_AS_64_BIT_CODE]
+
+
+def _run_on_host(system, rows, settings, programs, busybox_file, say, tick):
     with tempfile.TemporaryDirectory() as folder:
         busybox = os.path.join(folder, "busybox")
-        shutil.copy(os.path.join(GUEST, "busybox"), busybox)
+        shutil.copy(busybox_file, busybox)
         for applet in APPLETS:
             os.symlink("busybox", os.path.join(folder, applet))
         run = os.path.join(folder, "run")
         with open(run, "w", encoding="utf-8") as file:
             file.write(script(rows, settings.divisor, settings.warm_up))
-        places = [f"P={os.path.dirname(settings.programs[0])}", f"B={folder}", f"Z={folder}/z"]
+        places = [f"P={os.path.dirname(programs[0])}", f"B={folder}", f"Z={folder}/z"]
         with Machine(["env", *places, busybox, "sh", run], tick) as machine:
             yield from follow(system, rows, machine, say)
 
 
-RUNNERS = {"native": run_native, "ringone": run_guest, "qemu": run_guest}
+RUNNERS = {"native": run_native, "native64": run_native64, "ringone": run_guest, "qemu": run_guest}
 
 
 def boot(system, row, command, landmark, end, say, tick):
@@ -187,6 +214,8 @@ def unavailable(system):
     if system == "qemu":
         found = shutil.which(monitor("qemu")[0])
         return None if found else "qemu-system-i386 is not installed"
+    if system == "native64":
+        return None
     try:
         with Machine([os.path.join(GUEST, "busybox"), "true"]) as machine:
             if machine.wait(10) == 0:

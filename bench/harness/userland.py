@@ -71,8 +71,8 @@ class Programs:
     def __init__(self):
         self.all_rows = ROWS
 
-    def rows(self, _system):
-        return self.all_rows
+    def rows(self, system):
+        return [] if system == "native64" else self.all_rows
 
     def run(self, system, rows, settings, say, tick):
         say("userland")
