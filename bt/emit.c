@@ -105,8 +105,8 @@ void emit_op_mem(struct emit *e, unsigned flags, unsigned opcode, int reg, const
 
     if (!room(e))
         return;
-    if (m->gs)
-        *p++ = 0x65;
+    if (m->window)
+        *p++ = e->window;
     if (m->a32)
         *p++ = 0x67;
     p = put_prefixes(p, flags);
@@ -185,13 +185,13 @@ void emit_store_imm(struct emit *e, struct mop m, uint32_t imm) {
 }
 
 void emit_lea(struct emit *e, int dst, struct mop m) {
-    m.gs = false;
+    m.window = false;
     m.a32 = false; /* the result is truncated to 32 bits anyway */
     emit_op_mem(e, 0, 0x8d, dst, &m);
 }
 
 void emit_lea64(struct emit *e, int dst, struct mop m) {
-    m.gs = false;
+    m.window = false;
     emit_op_mem(e, OP_W, 0x8d, dst, &m);
 }
 

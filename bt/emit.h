@@ -17,15 +17,18 @@ enum { EMIT_ROOM = 16 };
 struct emit {
     uint8_t *start, *p, *end;
     bool overflow;
+    uint8_t window; /* the prefix of an access through the window: FS or GS */
 };
+
+enum { PREFIX_FS = 0x64, PREFIX_GS = 0x65 };
 
 /* A host memory operand. base/index REG_NONE: absent; scale is the shift 0..3. */
 struct mop {
     int8_t base, index;
     uint8_t scale;
     int32_t disp;
-    bool gs;  /* GS segment override: an access through the window */
-    bool a32; /* 32-bit address size: wraps at 4 GiB */
+    bool window; /* an access through the window */
+    bool a32;    /* 32-bit address size: wraps at 4 GiB */
 };
 
 static inline struct mop mop_base(int base, int32_t disp) {

@@ -192,10 +192,11 @@ bool bt_sample(struct vcpu *v, struct host_regs *regs) {
 
     if (!in_code(bt, regs) || !recover_at(bt, code_offset(bt, regs), &at) || !at.block)
         return false;
+    bool young = key_user(at.block->key) && !(at.block->key & KEY_DIRECT) && !v->window_base[1];
     bool warm = heat_sample(bt, at.block);
-    if (bt->heated)
+    if (bt->heated || young)
         bt_kick(v, regs);
-    return warm;
+    return warm || young;
 }
 
 void bt_kick(struct vcpu *v, struct host_regs *regs) {

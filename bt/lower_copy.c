@@ -63,8 +63,8 @@ static void emit_with_mem(struct emit *e, const struct insn *i, const struct mop
         emit_u8(e, 0xe3);
         emit_u8(e, 0);
     }
-    if (m->gs)
-        emit_u8(e, 0x65);
+    if (m->window)
+        emit_u8(e, e->window);
     if (m->a32)
         emit_u8(e, 0x67);
     emit_prefixes(e, i);
@@ -88,12 +88,12 @@ static void use_copy(struct translation *t, const struct insn *i, const struct m
     if (i->reg_kind == KIND_GPR8 && i->modrm_reg >= 4 && needs_rex(i, m)) {
         /* AH..BH and a REX prefix exclude each other: lend RSI for the address */
         emit_mov64_rr(e, R10, RSI);
-        if (m->gs)
+        if (m->window)
             emit_lea(e, RSI, *m);
         else
             emit_lea64(e, RSI, *m);
         struct mop plain = mop_base(RSI, 0);
-        plain.gs = m->gs;
+        plain.window = m->window;
         translation_mark(t, t->eip, FIX_RSI_R10);
         emit_with_mem(e, i, &plain);
         emit_mov64_rr(e, RSI, R10);
@@ -102,12 +102,12 @@ static void use_copy(struct translation *t, const struct insn *i, const struct m
     }
     uint8_t *start = e->p;
     emit_with_mem(e, i, m);
-    if (m->gs && e->p - start > INSN_MAX_BYTES) {
+    if (m->window && e->p - start > INSN_MAX_BYTES) {
         /* too long for a processor with our prefixes: the address by itself */
         e->p = start;
         emit_lea(e, R8, *m);
         struct mop plain = mop_base(R8, 0);
-        plain.gs = m->gs;
+        plain.window = m->window;
         emit_with_mem(e, i, &plain);
     }
 }

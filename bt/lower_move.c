@@ -92,9 +92,9 @@ static void use_maskmov(struct translation *t, const struct insn *i, const struc
     struct emit *e = &t->e;
     unsigned modrm = 0xc0u | (unsigned)i->modrm_reg << 3 | i->modrm_rm;
 
-    if (m->gs) {
+    if (m->window) {
         /* direct: the default segment DS can be overridden, the address size too */
-        emit_u8(e, 0x65);
+        emit_u8(e, e->window);
         emit_u8(e, 0x67);
     } else {
         emit_mov64_rr(e, R10, RDI);
@@ -105,7 +105,7 @@ static void use_maskmov(struct translation *t, const struct insn *i, const struc
     emit_u8(e, 0x0f);
     emit_u8(e, 0xf7);
     emit_u8(e, modrm);
-    if (!m->gs)
+    if (!m->window)
         emit_mov64_rr(e, RDI, R10);
 }
 

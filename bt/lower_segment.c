@@ -72,7 +72,7 @@ static void emit_load_recalled(struct emit *e, unsigned sreg) {
  * otherwise. */
 static void emit_recall(struct translation *t, unsigned sreg, uint8_t *slow[BRANCHES]) {
     struct emit *e = &t->e;
-    struct mop descriptor = {.base = R10, .index = REG_NONE, .gs = true, .a32 = true};
+    struct mop descriptor = {.base = R10, .index = REG_NONE, .window = true, .a32 = true};
     uint8_t *null = NULL, *null_done = NULL, *same;
 
     emit_mov64_rr(e, R9, RCX);

@@ -65,7 +65,7 @@ void ea_emit(struct translation *t, const struct ea *a, int dst) {
 
 static struct mop mop_window(int base, int index, int32_t disp) {
     return (struct mop){
-        .base = (int8_t)base, .index = (int8_t)index, .disp = disp, .gs = true, .a32 = true};
+        .base = (int8_t)base, .index = (int8_t)index, .disp = disp, .window = true, .a32 = true};
 }
 
 /* Limit and type checks by the VMM: offset in R8 becomes the linear address. */
@@ -136,7 +136,7 @@ static void direct_access(struct translation *t, const struct insn *i, const str
 
     if (is_flat(t, seg) && a->adsize == 4 && !(seg == SEG_CS && access & MMU_W)) {
         m = ea_mop(a);
-        m.gs = m.a32 = true;
+        m.window = m.a32 = true;
     } else if (is_wide(t, seg, access) && a->adsize == 4 && a->index == REG_NONE) {
         emit_base(t, seg);
         m = a->base == REG_NONE ? mop_window(R9, REG_NONE, a->disp)

@@ -124,7 +124,7 @@ void run_prefill(const struct bt *bt, struct vcpu *v) {
 
 void run_arm(struct bt *bt, struct vcpu *v) {
     arm_poll(bt, v);
-    host_set_window(v->window_base[vcpu_user(v)]);
+    host_set_window(vcpu_user(v), v->window_base[vcpu_user(v)]);
     v->returns_stale = false; /* the stack of translated code starts empty */
 }
 

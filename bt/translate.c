@@ -247,6 +247,7 @@ static void start(struct translation *t, struct bt *bt, struct vcpu *v, struct b
     t->eip = b->eip;
     t->extends = heat_extends(bt, b);
     t->e.start = t->e.p = bt_rw(bt, b->host);
+    t->e.window = key_user(b->key) && host_user_fs() ? PREFIX_FS : PREFIX_GS;
     t->e.end = t->e.start + BLOCK_MAX_HOST_BYTES;
 }
 

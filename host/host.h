@@ -77,8 +77,11 @@ struct host_regs {
     uint64_t rflags;
 };
 
-/* Sets GS.base for translated code. */
-void host_set_window(uint64_t base);
+/* True: translated code of CPL 3 has its window at FS.base, all other at GS.base; so going from one
+ * to the other writes neither. False: both have it at GS.base. */
+bool host_user_fs(void);
+/* Sets FS.base or GS.base for translated code of CPL 3 or of CPL 0 to 2. */
+void host_set_window(bool user, uint64_t base);
 
 /* True when C code of this build may change x87/SSE registers (sanitizer run-times do): callouts
  * then keep the guest's state for it. */

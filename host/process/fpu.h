@@ -1,6 +1,7 @@
 /*
- * The guest's x87/SSE state lives in the host's registers while the guest runs (vmm/vcpu.h). Code
- * that calls libc in that time brackets the call with these two; brackets may nest.
+ * The guest's x87/SSE state lives in the host's registers while the guest runs (vmm/vcpu.h), and
+ * its window may be at FS.base (windows.h). Code that calls libc in that time brackets the call
+ * with fpu_guest_save and fpu_guest_restore; brackets may nest.
  */
 #ifndef HOST_PROCESS_FPU_H
 #define HOST_PROCESS_FPU_H

@@ -17,6 +17,7 @@
 #include "host/process/symbols.h"
 #include "host/process/terminal.h"
 #include "host/process/text.h"
+#include "host/process/windows.h"
 #include "vmm/vcpu.h"
 
 enum { LINE_BYTES = 512 };
@@ -78,6 +79,7 @@ void host_panic(const char *fmt, ...) {
     if (again) /* the report itself failed */
         _exit(134);
     again = true;
+    windows_put_aside();
     terminal_restore();
     va_list ap;
     va_start(ap, fmt);

@@ -4,13 +4,13 @@
  */
 #include "host/process/quit.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 
 #include "host/process/chr.h"
 #include "host/process/clock.h"
 #include "host/process/terminal.h"
+#include "host/process/windows.h"
 #include "vmm/vm.h"
 
 static struct vm *subject;
@@ -24,16 +24,16 @@ static void stop(void) {
     clock_wake();
 }
 
+/* No errno here, nor what sets it: FS may be the guest's window. */
 static void on_signal(int sig) {
-    int saved = errno;
     if (caught) {
+        windows_put_aside();
         terminal_restore();
         signal(sig, SIG_DFL);
         raise(sig);
     }
     caught = sig;
     stop();
-    errno = saved;
 }
 
 void quit_install(struct vm *vm) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "host/host.h"
+#include "host/process/windows.h"
 
 enum { FX_BYTES = 512, FX_FCW = 0, FX_MXCSR = 24, FCW_RESET = 0x037f, MXCSR_RESET = 0x1f80 };
 
@@ -24,10 +25,12 @@ void fpu_guest_reset(void) {
 
 static void put_aside(void) {
     static const uint32_t mxcsr = MXCSR_RESET;
+    windows_put_aside();
     __asm__ volatile("fxsave64 %0\n\tfninit\n\tldmxcsr %1" : "=m"(guest_state) : "m"(mxcsr));
 }
 
 static void load(void) {
+    windows_put_back();
     __asm__ volatile("fxrstor64 %0" : : "m"(guest_state));
 }
 

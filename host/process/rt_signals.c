@@ -14,6 +14,7 @@
 #include "host/process/clock.h"
 #include "host/process/panic.h"
 #include "host/process/profile.h"
+#include "host/process/windows.h"
 #include "vmm/vm.h"
 
 enum { STACK_BYTES = 256 << 10 };
@@ -49,6 +50,7 @@ static void on_exception(int sig, siginfo_t *info, void *context) {
     profile_exception_begin(&regs);
     if (!bt_host_fault(&subject->vcpu, &regs, (unsigned)g[REG_TRAPNO], (uint64_t)g[REG_ERR],
                        (uint64_t)g[REG_CR2])) {
+        windows_put_aside();
         signal(sig, SIG_DFL);
         panic_interrupted(&regs);
         host_panic("exception %u (error %#x, address %#llx) in the VMM at rip %#llx",

@@ -19,7 +19,9 @@
 #include "host/host.h"
 #include "host/process/rt_syscall.h"
 
-enum { WINDOWS = 64, GUARD = 1 << 20, HWCAP2_FSGSBASE = 2, ARCH_SET_GS_BASE = 0x1001 };
+enum { WINDOWS = 64, GUARD = 1 << 20, HWCAP2_FSGSBASE = 2 };
+/* arch_prctl(2) */
+enum { SET_GS_BASE = 0x1001, SET_FS_BASE = 0x1002, GET_FS_BASE = 0x1003 };
 
 #define WINDOW_BYTES (1ull << 32)
 
@@ -30,8 +32,9 @@ struct host_window {
 static struct host_window windows[WINDOWS];
 static unsigned window_count;
 static int ram_fd = -1;
-static uint64_t current_gs;
-static bool has_wrgsbase;
+static bool has_fsgsbase;
+/* What translated code has there. FS.base is libc's while its code runs. */
+static uint64_t window_fs, window_gs, libc_fs;
 
 static void *map(void *at, size_t bytes, int prot, int flags, int fd, uint64_t offset) {
     long r = rt_syscall6(SYS_mmap, (long)at, (long)bytes, prot, flags, fd, (long)offset);
@@ -84,7 +87,8 @@ uint8_t *host_ram_create(uint64_t bytes) {
     ram_fd = memory_object("guest-ram", bytes);
     if (ram_fd < 0)
         return NULL;
-    has_wrgsbase = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0;
+    has_fsgsbase = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0;
+    rt_syscall3(SYS_arch_prctl, GET_FS_BASE, (long)&libc_fs, 0);
     void *p = map(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram_fd, 0);
     return p == MAP_FAILED ? NULL : p;
 }
@@ -172,14 +176,55 @@ unsigned host_window_budget(void) {
     return budget;
 }
 
-void host_set_window(uint64_t base) {
-    if (base == current_gs)
-        return;
-    current_gs = base;
-    if (has_wrgsbase)
+/*
+ * Writing a base costs a system call where the kernel keeps WRFSBASE and WRGSBASE off (before Linux
+ * 5.9, and in some virtual machines, where it may take 10 us). So each view has a register of its
+ * own. What runs while the guest is live knows no thread-local variables, for which libc has FS.
+ */
+bool host_user_fs(void) {
+#ifdef RINGONE_SANITIZE
+    return false; /* the sanitizers' code has such variables */
+#else
+    return true;
+#endif
+}
+
+static void set_fs(uint64_t base) {
+    if (has_fsgsbase)
+        __asm__ volatile("wrfsbase %0" : : "r"(base));
+    else
+        rt_syscall3(SYS_arch_prctl, SET_FS_BASE, (long)base, 0);
+}
+
+static void set_gs(uint64_t base) {
+    if (has_fsgsbase)
         __asm__ volatile("wrgsbase %0" : : "r"(base));
     else
-        rt_syscall3(SYS_arch_prctl, ARCH_SET_GS_BASE, (long)base, 0);
+        rt_syscall3(SYS_arch_prctl, SET_GS_BASE, (long)base, 0);
+}
+
+void host_set_window(bool user, uint64_t base) {
+    if (base == 0) /* code without a window uses neither */
+        return;
+    if (user && host_user_fs()) {
+        if (base != window_fs)
+            set_fs(base);
+        window_fs = base;
+    } else {
+        if (base != window_gs)
+            set_gs(base);
+        window_gs = base;
+    }
+}
+
+void windows_put_aside(void) {
+    if (window_fs != 0)
+        set_fs(libc_fs);
+}
+
+void windows_put_back(void) {
+    if (window_fs != 0)
+        set_fs(window_fs);
 }
 
 bool host_clobbers_fpu(void) {

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "host/host.h"
+#include "host/process/windows.h"
 
 static const int allowed[] = {
     /* clock, sleep, timers */
@@ -35,7 +36,7 @@ static const int allowed[] = {
     SCMP_SYS(sysinfo),
     /* memory: windows come and go; see also the rules for mmap and mprotect */
     SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(brk),
-    /* GS.base where the kernel keeps WRGSBASE off */
+    /* FS.base and GS.base where the kernel keeps WRFSBASE and WRGSBASE off */
     SCMP_SYS(arch_prctl),
     /* signals and the end */
     SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack),
@@ -44,6 +45,7 @@ static const int allowed[] = {
 static void on_sigsys(int sig, siginfo_t *info, void *context) {
     (void)sig;
     (void)context;
+    windows_put_aside();
     char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, info->si_syscall);
     host_panic("the sandbox stopped system call %d (%s)", info->si_syscall,
                name ? name : "unknown");

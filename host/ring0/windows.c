@@ -162,7 +162,12 @@ void windows_forget_gs(void) {
     current_gs = UINT64_MAX;
 }
 
-void host_set_window(uint64_t base) {
+bool host_user_fs(void) {
+    return false; /* user code that runs natively has FS */
+}
+
+void host_set_window(bool user, uint64_t base) {
+    (void)user;
     if (base == current_gs)
         return;
     current_gs = base;

@@ -193,7 +193,12 @@ unsigned host_window_budget(void) {
 
 /* -- processor and time -- */
 
-void host_set_window(uint64_t base) {
+bool host_user_fs(void) {
+    return host_stub.user_fs;
+}
+
+void host_set_window(bool user, uint64_t base) {
+    (void)user;
     host_stub.window_base = base;
 }
 

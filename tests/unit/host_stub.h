@@ -39,6 +39,7 @@ struct host_stub {
     uint64_t clock_ns;      /* host_clock_ns() */
     int64_t wall_seconds;   /* host_wall_seconds() */
     uint64_t timer_ns;      /* last host_timer_arm(); UINT64_MAX: none */
+    bool user_fs;           /* host_user_fs() */
     uint64_t window_base;   /* last host_set_window() */
     unsigned window_budget; /* host_window_budget() */
     unsigned window_calls;  /* host_window_map, _protect, _unmap */
