@@ -29,6 +29,7 @@ enum {
     JUMP_CACHE_ENTRIES = 64 * 1024,
     JUMP_LOG = 16384,
     HINTS = 16 * 1024,
+    BRIEF_HINTS = 64,
     FAULT_SITES = 64,
     HINT_PAGES = 4096,
     RECENT_BLOCKS = 64,
@@ -144,6 +145,12 @@ struct native_ldt {
     unsigned entries;
 };
 
+/* A hint that expires (hints.c). */
+struct brief_hint {
+    gla_t gla;
+    uint32_t kick; /* bt->kicks when it was set */
+};
+
 /* An instruction that the guest takes faults at (hints.c). */
 struct fault_site {
     gla_t gla;
@@ -187,6 +194,8 @@ struct bt {
     uint32_t no_door_since;
     void *poison;
     uint32_t *hints; /* gla or HINT_DIVIDE(gla) of instructions, plus 1; hash set (hints.c) */
+    struct brief_hint brief_hints[BRIEF_HINTS]; /* the oldest first */
+    unsigned brief_count;
     struct fault_site fault_sites[FAULT_SITES];
     uint32_t kicks; /* bt_kick calls: a clock that ticks every 10 ms or sooner */
     uint64_t hint_pages[HINT_PAGES / 64]; /* pages that may have hints */
@@ -304,6 +313,8 @@ void codepage_add_block(struct bt *bt, struct block *b);
 void codepage_drop_block(struct bt *bt, struct block *b);
 /* Kills all translations of a code page. */
 void codepage_kill(struct bt *bt, uint32_t page);
+/* Kills those that hold the byte at gla, in all address spaces. */
+void codepage_kill_at(struct bt *bt, gla_t gla);
 /* Kills all translations on a RAM frame. True: there were some. */
 bool codepage_kill_frame(struct bt *bt, uint32_t frame);
 
@@ -364,6 +375,10 @@ bool hint_get(const struct bt *bt, gla_t gla);
 bool hint_after_fault(struct bt *bt, gla_t gla);
 /* It is one from now on, unless others take its place. */
 void hint_set(struct bt *bt, gla_t gla);
+/* It is one for half a second. */
+void hint_set_brief(struct bt *bt, gla_t gla);
+/* Forgets those whose time is over, and the translations that had them. Called at kicks. */
+void hint_expire(struct bt *bt);
 
 /* -- heat.c: user code that much time is spent in -- */
 /* A sample lay in this block. True: in code that may become hot, or has just now (bt->heated: the

@@ -208,6 +208,14 @@ void codepage_kill(struct bt *bt, uint32_t page) {
     kill_page(bt, &bt->pages[page]);
 }
 
+void codepage_kill_at(struct bt *bt, gla_t gla) {
+    uint32_t vpage = gla >> PAGE_SHIFT, at = gla & ~PAGE_MASK;
+
+    for (uint32_t n = bt->page_buckets[bucket_of(vpage)]; n; n = bt->pages[n].next)
+        if (bt->pages[n].vpage == vpage)
+            kill_range(bt, &bt->pages[n], at, at + 1);
+}
+
 /* Chains into global pages are not checked as they run, so they are checked now. */
 static void revalidate_global(struct bt *bt, struct vcpu *v, struct code_page *p) {
     if (!p->global || (!p->blocks && !p->crossers))

@@ -48,13 +48,13 @@ static gla_t instruction(const struct recovered *at) {
     return at->block->gla + (at->eip - at->block->eip);
 }
 
-/* Translates this instruction anew, with this hint; offset: what it was about, for the log. */
-static void retranslate(struct bt *bt, const struct recovered *at, gla_t hint, int64_t offset,
+/* Has this instruction translated anew, with the hint that it has now; offset: what it was about,
+ * for the log. */
+static void retranslate(struct bt *bt, const struct recovered *at, int64_t offset,
                         const char *why) {
     if (LOG_ON(LOG_MMU))
         host_log("mmu: checked form of @%08x for %08llx: %s", instruction(at),
                  (unsigned long long)offset, why);
-    hint_set(bt, hint);
     block_kill(bt, at->block);
     bt->stats.retranslated++;
 }
@@ -62,7 +62,8 @@ static void retranslate(struct bt *bt, const struct recovered *at, gla_t hint, i
 /* Translates this instruction in checked form from now on. */
 static void make_checked(struct bt *bt, const struct recovered *at, int64_t offset,
                          const char *why) {
-    retranslate(bt, at, instruction(at), offset, why);
+    hint_set(bt, instruction(at));
+    retranslate(bt, at, offset, why);
 }
 
 static bool block_on_frame(const struct bt *bt, const struct block *b, uint32_t frame) {
@@ -108,6 +109,10 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
         if (code_write(bt, v, at, (gla_t)offset, gpa))
             return true;
         make_checked(bt, at, offset, "writes a page with code");
+        return false;
+    case MMU_FAULT_CHURNS:
+        hint_set_brief(bt, instruction(at));
+        retranslate(bt, at, offset, "a page that changes all the time");
         return false;
     case MMU_FAULT_CHECKED:
         break;
@@ -168,8 +173,10 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         vcpu_raise(v, VEC_UD); /* SDM vol. 1 section 11.5.1 */
     } else {
         vcpu_raise(v, vector);
-        if (vector == VEC_DE && hint_after_fault(bt, instruction(&at)))
-            retranslate(bt, &at, HINT_DIVIDE(instruction(&at)), 0, "many divide errors");
+        if (vector == VEC_DE && hint_after_fault(bt, instruction(&at))) {
+            hint_set(bt, HINT_DIVIDE(instruction(&at)));
+            retranslate(bt, &at, 0, "many divide errors");
+        }
     }
     leave(bt, v, regs);
     return true;

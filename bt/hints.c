@@ -2,6 +2,9 @@
  * Instructions whose direct form has faulted in a way that only the checked form can serve: MMIO,
  * user pages from the kernel, writes to pages with code. A lossy set: forgetting costs one fault.
  *
+ * Those about a page whose mapping the guest changes all the time (mmu/window.h) are brief: the
+ * same instruction may reach other pages by then, and will find out again if it does not.
+ *
  * And those that the guest takes so many faults at, page faults or divide errors, that looking
  * before each access is cheaper than the host's exception, which costs some thousand cycles.
  */
@@ -9,6 +12,7 @@
 
 /* So many faults at one instruction between so many kicks, which come every 10 ms or sooner. */
 enum { FAULTS_BEFORE_CHECKED = 64, FAULT_KICKS = 2 };
+enum { BRIEF_KICKS = 50 };
 
 static uint32_t slot_of(gla_t gla) {
     return (gla * 0x9e3779b1u) >> 18 & (HINTS - 1);
@@ -36,6 +40,35 @@ void hint_set(struct bt *bt, gla_t gla) {
     /* two ways; the younger stays in the second */
     bt->hints[s ^ 1] = bt->hints[s];
     bt->hints[s] = gla + 1;
+}
+
+static void forget(struct bt *bt, gla_t gla) {
+    uint32_t s = slot_of(gla);
+
+    for (unsigned way = 0; way < 2; way++)
+        if (bt->hints[s ^ way] == gla + 1)
+            bt->hints[s ^ way] = 0;
+    codepage_kill_at(bt, gla);
+}
+
+static void forget_oldest(struct bt *bt) {
+    forget(bt, bt->brief_hints[0].gla);
+    bt->brief_count--;
+    memmove(bt->brief_hints, bt->brief_hints + 1, bt->brief_count * sizeof *bt->brief_hints);
+}
+
+void hint_set_brief(struct bt *bt, gla_t gla) {
+    if (hint_get(bt, gla))
+        return;
+    if (bt->brief_count == BRIEF_HINTS)
+        forget_oldest(bt);
+    bt->brief_hints[bt->brief_count++] = (struct brief_hint){gla, bt->kicks};
+    hint_set(bt, gla);
+}
+
+void hint_expire(struct bt *bt) {
+    while (bt->brief_count && bt->kicks - bt->brief_hints[0].kick >= BRIEF_KICKS)
+        forget_oldest(bt);
 }
 
 bool hint_after_fault(struct bt *bt, gla_t gla) {

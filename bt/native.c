@@ -202,6 +202,7 @@ bool bt_user_fault(struct vcpu *v, gla_t gla, uint32_t error) {
         return mmu_window_fault(v, gla, write, &gpa) == MMU_FAULT_RETRY;
     case MMU_FAULT_GUEST:
     case MMU_FAULT_CHECKED:
+    case MMU_FAULT_CHURNS:
         break;
     }
     return false;

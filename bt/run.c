@@ -260,6 +260,7 @@ void bt_run(struct vcpu *v) {
             poll_host(v);
             service(v);
             heat_apply(bt);
+            hint_expire(bt);
             if (vcpu_user(v) && mmu_view_tick(v))
                 v->exit_slot = 0;
         }

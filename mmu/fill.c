@@ -269,9 +269,10 @@ static enum mmu_fault window_fault(struct vcpu *v, gla_t gla, unsigned access, g
         vcpu_raise_pf(v, gla, walk.error);
         return MMU_FAULT_GUEST;
     }
-    if (!fits(v, w, &walk) || window_churns(m, w, gla >> PAGE_SHIFT) ||
-        (write && memmap_kind(mem, walk.gpa) == MEM_ROM))
+    if (!fits(v, w, &walk) || (write && memmap_kind(mem, walk.gpa) == MEM_ROM))
         return MMU_FAULT_CHECKED;
+    if (window_churns(m, w, gla >> PAGE_SHIFT))
+        return MMU_FAULT_CHURNS;
     if (write && (mem->frame_flags[walk.gpa >> PAGE_SHIFT] & FRAME_CODE)) {
         *gpa = walk.gpa;
         return MMU_FAULT_CODE_WRITE;
@@ -296,7 +297,7 @@ void mmu_prefill(struct vcpu *v, gla_t gla) {
     bool accessed;
 
     if (!w || !gwalk_peek(v, gla, MMU_R | (user ? MMU_USER : 0), &walk, &accessed) || !accessed ||
-        !fits(v, w, &walk))
+        !fits(v, w, &walk) || window_churns(v->vm->mmu, w, gla >> PAGE_SHIFT))
         return;
     uint32_t now = shadow_entry(&v->vm->mmu->shadow, w, gla >> PAGE_SHIFT);
     if (!now || (!(now & SE_D) && walk.dirty))

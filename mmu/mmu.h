@@ -75,6 +75,7 @@ enum mmu_fault {
     MMU_FAULT_RETRY,   /* the window has been filled: run the host instruction again */
     MMU_FAULT_GUEST,   /* #PF pending */
     MMU_FAULT_CHECKED, /* this access needs the checked form (MMIO, page crossing into it, ...) */
+    MMU_FAULT_CHURNS,  /* so it does for now: the guest changes this page's mapping all the time */
     MMU_FAULT_CODE_WRITE, /* a write to a frame with translated code: see *gpa */
 };
 /* A host page fault at linear address gla in the window of the current view. */

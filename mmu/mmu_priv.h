@@ -26,10 +26,12 @@ struct space {
     uint64_t used;     /* value of use_clock at its last tick */
 };
 
-/* How often a page of the kernel window was mapped in vain (window.c). */
+/* How often a page of a window was mapped in vain (window.c). */
 struct churn {
+    const struct window *w;
     uint32_t page;
     uint32_t drops;
+    uint64_t last_ns; /* host time of the last one */
 };
 
 enum { STALE_PAGES = 64 };

@@ -95,17 +95,21 @@ static bool becomes_global(const struct vcpu *v, const struct window *w, uint64_
     return !w->user && (guest & PTE_G) && (v->cr4 & CR4_PGE);
 }
 
-static void check_page(struct vcpu *v, struct batch *b, uint32_t page, uint32_t entry,
+/* True: it has changed. */
+static bool check_page(struct vcpu *v, struct batch *b, uint32_t page, uint32_t entry,
                        uint64_t guest) {
     b->m->stats.revalidated_pages++;
     if (__builtin_expect(revalidate_holds(v, b->w, guest, entry), 1)) {
         batch_keep(b, page, entry);
         if (!(entry & SE_G) && becomes_global(v, b->w, guest))
             shadow_set(&b->m->shadow, b->w, page, entry | SE_G);
-    } else if ((entry & SE_D) && revalidate_holds(v, b->w, guest, entry & ~(SE_D | SE_RW)))
+        return false;
+    }
+    if ((entry & SE_D) && revalidate_holds(v, b->w, guest, entry & ~(SE_D | SE_RW)))
         batch_add(b, PROTECT, page, 1);
     else
         batch_add(b, DROP, page, 1);
+    return true;
 }
 
 /* The same for a large page that holds. */
@@ -207,8 +211,7 @@ static void look_at_page(struct vcpu *v, struct batch *b, gla_t gla) {
         window_drop(m, w, page, 1);
         return;
     }
-    check_page(v, b, page, entry, table_entry(v, table, page % HALF_PAGES));
-    if (b->what == DROP)
+    if (check_page(v, b, page, entry, table_entry(v, table, page % HALF_PAGES)))
         window_note_churn(m, w, page);
 }
 

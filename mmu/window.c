@@ -90,19 +90,24 @@ bool window_make_room(struct mmu *m, struct window *w, uint32_t page, unsigned m
 /* -- pages not worth mapping -- */
 
 #define CHURN_DROPS 8u
+#define CHURN_NS    200000000u /* without a drop for so long, it is worth mapping again */
 
 void window_note_churn(struct mmu *m, const struct window *w, uint32_t page) {
     struct churn *c = &m->churn[page % CHURN_SLOTS];
-    if (w->user)
+
+    if (w->user && host_user_can()) /* native code has no checked operands */
         return;
-    if (c->page != page)
-        *c = (struct churn){.page = page};
+    if (c->page != page || c->w != w)
+        *c = (struct churn){.w = w, .page = page};
     c->drops++;
+    c->last_ns = host_clock_ns();
 }
 
 bool window_churns(const struct mmu *m, const struct window *w, uint32_t page) {
     const struct churn *c = &m->churn[page % CHURN_SLOTS];
-    return !w->user && c->page == page && c->drops >= CHURN_DROPS;
+
+    return c->page == page && c->w == w && c->drops >= CHURN_DROPS &&
+           host_clock_ns() - c->last_ns < CHURN_NS;
 }
 
 /* -- changes -- */

@@ -20,8 +20,9 @@ struct window *window_of_view(struct vcpu *v, bool user);
 void window_select(struct vcpu *v);
 
 /* Kernels map one page after another at the same place and invalidate it after a few accesses
- * (kmap, early_ioremap): a mapping costs more than it saves. note: INVLPG has dropped the page.
- * churns: it has so often that the page is better reached by checked operands. */
+ * (kmap, early_ioremap), programs protect pages and allow writing again: a mapping costs more than
+ * it saves. note: INVLPG has dropped the page or taken its right to write. churns: it has so often,
+ * and of late, that the page is better reached by checked operands. */
 void window_note_churn(struct mmu *m, const struct window *w, uint32_t page);
 bool window_churns(const struct mmu *m, const struct window *w, uint32_t page);
 

@@ -320,6 +320,7 @@ static void direct_access(gla_t gla, bool write) {
             rig.v->exc.pending = false;
             return;
         case MMU_FAULT_CHECKED:
+        case MMU_FAULT_CHURNS:
             assert_true(r.ok);
             checked_access(gla, write, user);
             return;

@@ -213,6 +213,58 @@ static void prefill_maps_what_was_accessed(void **state) {
     assert_false(rig.v->exc.pending);
 }
 
+/* Maps the page and takes it away again, as kmap does, so often that it is not worth it. */
+static void churn(gla_t gla, unsigned i) {
+    for (unsigned k = 0; k < 8; k++) {
+        put_page(i, (0x00400000 + k * PAGE_SIZE) | TOUCHED | PTE_US);
+        touch(gla, true);
+        put_page(i, 0);
+        mmu_invlpg(rig.v, gla);
+    }
+    put_page(i, 0x00400000 | TOUCHED | PTE_US);
+}
+
+static void pages_invalidated_all_the_time_are_not_mapped(void **state) {
+    (void)state;
+    start();
+    rig_put32(TABLE + 4, 0x00500000 | TOUCHED);
+    churn(KERNEL, 0);
+    assert_int_equal(fault(KERNEL, true), MMU_FAULT_CHURNS);
+    mmu_prefill(rig.v, KERNEL);
+    assert_int_equal(kernel_shows(KERNEL), 0);
+    touch(KERNEL + 0x1000, true); /* its neighbour does not churn */
+    assert_int_equal(fault(KERNEL, false), MMU_FAULT_CHURNS);
+    host_stub.clock_ns += 200000000;
+    touch(KERNEL, true);
+    assert_int_equal(kernel_shows(KERNEL), 0x00400003);
+}
+
+/* What a program does that write-protects its heap to see who writes. */
+static void pages_protected_all_the_time_are_not_mapped(void **state) {
+    (void)state;
+    start();
+    promote();
+    for (unsigned k = 0; k < 8; k++) {
+        put_page(0, 0x00400000 | TOUCHED | PTE_US);
+        mmu_invlpg(rig.v, USER);
+        mmu_enter_user(rig.v);
+        touch(USER, true);
+        put_page(0, 0x00400000 | (TOUCHED & ~PTE_RW) | PTE_US);
+        mmu_invlpg(rig.v, USER);
+        mmu_enter_user(rig.v);
+        assert_int_equal(shown(mmu()->current, USER), 0x00400001);
+    }
+    assert_int_equal(fault(USER, true), MMU_FAULT_GUEST);
+    rig.v->exc.pending = false;
+    put_page(0, 0x00400000 | TOUCHED | PTE_US);
+    assert_int_equal(fault(USER, true), MMU_FAULT_CHURNS);
+    /* that page, but in another address space */
+    rig_put32(0x5000 + (USER >> 22) * 4, TABLE | RW | PTE_US | PTE_A);
+    rig_load_cr3(0x5000);
+    promote();
+    touch(USER, true);
+}
+
 /* -- address spaces -- */
 
 static void reload_costs_no_host_call(void **state) {
@@ -532,6 +584,8 @@ int main(void) {
         cmocka_unit_test(user_pages_stay_out_of_the_kernel_window),
         cmocka_unit_test(fault_of_the_guest),
         cmocka_unit_test(prefill_maps_what_was_accessed),
+        cmocka_unit_test(pages_invalidated_all_the_time_are_not_mapped),
+        cmocka_unit_test(pages_protected_all_the_time_are_not_mapped),
         cmocka_unit_test(reload_costs_no_host_call),
         cmocka_unit_test(fork_makes_read_only_in_few_calls),
         cmocka_unit_test(successor_at_the_same_cr3_starts_without_a_window),
