@@ -64,7 +64,7 @@ enum {
     FLAG_WATCH = 128
 };
 enum { CONTROL_EM = 1, CONTROL_TS = 2, CONTROL_MP = 4, CONTROL_SSE_OFF = 8, CONTROL_PAGING = 16 };
-enum { MORE_ALIGN = 16, MORE_GLOBAL = 32 };
+enum { MORE_ALIGN = 16, MORE_GLOBAL = 32, MORE_USER_FS = 64 };
 
 static void set_paging(struct vcpu *v, bool global, bool user) {
     uint32_t entry = PTE_P | PTE_RW | PTE_PS | (global ? PTE_G : 0) | (user ? PTE_US : 0);
@@ -116,6 +116,7 @@ static void set_state(struct vcpu *v, const struct setting *s) {
     set_segments(v, s);
     v->watching = s->flags & FLAG_WATCH;
     vm.counting = s->flags & FLAG_COUNTING;
+    host_stub.user_fs = s->more & MORE_USER_FS;
     vm_set_form(&vm, s->flags & FLAG_CHECKED ? VM_FORM_CHECKED : VM_FORM_DIRECT);
 }
 

@@ -206,7 +206,7 @@ static bool writes(const struct sweep *s, const cs_x86_op *op) {
 
 /* Is this one of the prefixes in front of REX? Capstone keeps only some of them. */
 static bool has_byte_in_front(const struct sweep *s, uint8_t prefix) {
-    static const uint8_t prefixes[] = {0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
+    static const uint8_t prefixes[] = {0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
 
     for (unsigned k = 0; k < 5; k++) {
         if (s->insn->bytes[k] == prefix)
@@ -286,10 +286,12 @@ static bool is_string(const cs_insn *i) {
 
 static void check_memory(const struct sweep *s, const cs_x86_op *op) {
     bool plain = op->mem.index == X86_REG_INVALID && op->mem.disp == 0;
+    bool by_fs = key_user(s->block->key) && host_user_fs();
 
     if (s->insn->id == X86_INS_LEA)
         return;
-    if (op->mem.segment == X86_REG_GS || s->x86->prefix[1] == 0x65) {
+    if (op->mem.segment == (by_fs ? X86_REG_FS : X86_REG_GS) ||
+        s->x86->prefix[1] == (by_fs ? 0x64 : 0x65)) {
         check_window(s, op);
         return;
     }
