@@ -168,6 +168,9 @@ struct bt {
     /* side tables and exits, a ring beside the code's: code is dense when they stand elsewhere */
     uint8_t *tables;
     uint32_t tables_size, table_head;
+    struct present { /* offsets in the rings up to which memory is present (tcache.c) */
+        uint32_t code, stubs, tables, blocks;
+    } present;
     struct block *blocks;
     uint32_t block_head, block_tail; /* ring of live or dead blocks in TC order; tail oldest */
     uint32_t *buckets;

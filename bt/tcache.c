@@ -15,6 +15,32 @@ static uint32_t ring_next(uint32_t n) {
     return n + 1 == BLOCKS ? 0 : n + 1;
 }
 
+/* A ring's memory becomes present in stretches, where `head` comes near what is: an exception of
+ * the host's for each fresh page would be a good part of translating. */
+static void make_present(void *ring, uint32_t *present, size_t head, size_t size) {
+    enum { STRETCH = 64 << 10 };
+    size_t end = (head + PAGE_SIZE + STRETCH) & ~(size_t)(STRETCH - 1);
+
+    if (end > size)
+        end = size;
+    if (__builtin_expect(end <= *present, 1))
+        return;
+    host_present((uint8_t *)ring + *present, end - *present);
+    *present = (uint32_t)end;
+}
+
+static void make_heads_present(struct bt *bt) {
+    struct present *p = &bt->present;
+
+    if (p->stubs == 0)
+        p->stubs = bt->stubs_start & PAGE_MASK;
+    make_present(bt->code.rw, &p->code, bt->head, bt->stubs_start);
+    make_present(bt->code.rw, &p->stubs, bt->stub_head, bt->code.size);
+    make_present(bt->tables, &p->tables, bt->table_head, bt->tables_size);
+    make_present(bt->blocks, &p->blocks, bt->block_head * sizeof *bt->blocks,
+                 BLOCKS * sizeof *bt->blocks);
+}
+
 static void drop_oldest(struct bt *bt) {
     block_kill(bt, &bt->blocks[bt->block_tail]);
     bt->block_tail = ring_next(bt->block_tail);
@@ -56,6 +82,7 @@ struct block *tcache_reserve(struct bt *bt) {
         next = 1;
     if (next == bt->block_tail)
         drop_oldest(bt);
+    make_heads_present(bt);
     return &bt->blocks[bt->block_head];
 }
 

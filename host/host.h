@@ -26,6 +26,10 @@ struct vcpu;
 
 /* Zeroed, page-aligned memory that is touched lazily and lives until exit. NULL: none left. */
 void *host_alloc(size_t bytes);
+/* A hint: all of this memory of host_alloc() or of code's rw mapping is about to be written. What
+ * it holds stays. Where a page's first access costs much, making many present at once costs less.
+ */
+void host_present(void *p, size_t bytes);
 
 /* Guest RAM of `bytes` (a multiple of 4 KiB) as one shared object; returns its hva, or NULL. */
 uint8_t *host_ram_create(uint64_t bytes);
