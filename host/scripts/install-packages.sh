@@ -21,7 +21,7 @@ packages=(
 )
 
 case ${1-} in
-bochs) packages=(bochs bochs-term bochsbios) ;;
+bochs) packages=(bochs bochs-term bochsbios vgabios) ;;
 afl) packages=(afl++) ;;
 esac
 
