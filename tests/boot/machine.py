@@ -55,8 +55,9 @@ class MachineError(Exception):
     """The machine did not do what was expected; the text says what."""
 
 
-# A machine ends with its test, however that ends.
-TIED = ["setpriv", "--pdeathsig", "TERM"]
+# A machine ends with its test, however that ends. Signals that nohup or a script's "&" has ignored, and that a monitor
+# would rightly go on to ignore, mean there what they do at a prompt.
+TIED = ["env", "--default-signal=HUP,INT,QUIT,TERM", "setpriv", "--pdeathsig", "TERM"]
 
 
 class Machine:
