@@ -378,7 +378,7 @@ bool hint_get(const struct bt *bt, gla_t gla);
 bool hint_after_fault(struct bt *bt, gla_t gla);
 /* It is one from now on, unless others take its place. */
 void hint_set(struct bt *bt, gla_t gla);
-/* It is one for half a second. */
+/* It is one for half a second at most: kicks are its clock. */
 void hint_set_brief(struct bt *bt, gla_t gla);
 /* Forgets those whose time is over, and the translations that had them. Called at kicks. */
 void hint_expire(struct bt *bt);

@@ -32,8 +32,6 @@ static void make_present(void *ring, uint32_t *present, size_t head, size_t size
 static void make_heads_present(struct bt *bt) {
     struct present *p = &bt->present;
 
-    if (p->stubs == 0)
-        p->stubs = bt->stubs_start & PAGE_MASK;
     make_present(bt->code.rw, &p->code, bt->head, bt->stubs_start);
     make_present(bt->code.rw, &p->stubs, bt->stub_head, bt->code.size);
     make_present(bt->tables, &p->tables, bt->table_head, bt->tables_size);

@@ -343,4 +343,5 @@ void thunks_emit(struct bt *bt) {
     bt->head = PAGE_SIZE;
     bt->stubs_start = bt->stub_head =
         (uint32_t)(bt->code.size - bt->code.size / STUBS_SHARE) & ~(STUB_BYTES - 1u);
+    bt->present.stubs = bt->stubs_start & PAGE_MASK;
 }

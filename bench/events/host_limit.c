@@ -5,7 +5,9 @@
  * Prints "tsc HZ", then lines as guest.c does.
  */
 #define _GNU_SOURCE
+#include <asm/prctl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 enum { RUNS = 15, ROUNDS = 300, PAGE = 4096, CALIBRATION_NS = 200000000 };
+enum { FRESH_BYTES = RUNS * ROUNDS * PAGE, STRETCH = 64 << 10 };
 
 static uint64_t rdtsc(void) {
     uint32_t low, high;
@@ -72,6 +75,47 @@ static void map_and_touch(void) {
     *(volatile char *)p = 1;
 }
 
+static void set_base(void) {
+    static unsigned long which;
+    syscall(SYS_arch_prctl, ARCH_SET_GS, which = !which);
+}
+
+/* Memory that is mapped twice, as code memory is: once writable and once not. */
+struct twice {
+    char *writable;
+    const volatile char *other;
+    size_t next;
+};
+
+static bool map_twice(struct twice *t) {
+    int fresh = memfd_create("host-limit", 0);
+    if (fresh < 0 || ftruncate(fresh, FRESH_BYTES) != 0)
+        return false;
+    t->writable = mmap(NULL, FRESH_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fresh, 0);
+    t->other = mmap(NULL, FRESH_BYTES, PROT_READ, MAP_SHARED, fresh, 0);
+    return t->writable != MAP_FAILED && t->other != MAP_FAILED;
+}
+
+static void touch_fresh(struct twice *t) {
+    t->writable[t->next] = 1;
+    (void)t->other[t->next];
+    t->next += PAGE;
+}
+
+static struct twice one_by_one, in_stretches;
+
+static void fresh_page(void) {
+    touch_fresh(&one_by_one);
+}
+
+static void fresh_page_of_stretch(void) {
+    struct twice *t = &in_stretches;
+    size_t left = FRESH_BYTES - t->next;
+    if (t->next % STRETCH == 0)
+        madvise(t->writable + t->next, left < STRETCH ? left : STRETCH, MADV_POPULATE_WRITE);
+    touch_fresh(t);
+}
+
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -98,7 +142,8 @@ int main(void) {
     sigaction(SIGFPE, &action, NULL);
     file = memfd_create("host-limit", 0);
     page = mmap(NULL, 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (file < 0 || ftruncate(file, 2 * PAGE) != 0 || page == MAP_FAILED) {
+    if (file < 0 || ftruncate(file, 2 * PAGE) != 0 || page == MAP_FAILED ||
+        !map_twice(&one_by_one) || !map_twice(&in_stretches)) {
         perror("host_limit");
         return 1;
     }
@@ -108,5 +153,8 @@ int main(void) {
     event("SIGFPE round trip", divide);
     event("mmap of a page and its first use", map_and_touch);
     event("mprotect of a page", protect);
+    event("write of GS.base by system call", set_base);
+    event("fresh page in two mappings", fresh_page);
+    event("the same, made present 64 KiB at a time", fresh_page_of_stretch);
     return 0;
 }

@@ -6,7 +6,8 @@
  *      guard | 4 GiB, at a multiple of 4 GiB: shared mappings of RAM, the rest PROT_NONE | guard
  *
  * so that addr32 gs:[...] reaches nothing but the window and the guard behind it (an access that
- * starts below 4 GiB and ends above), and a string instruction that runs off either end faults.
+ * starts below 4 GiB and ends above), and a string instruction that runs off either end faults. The
+ * windows in use are at FS.base and GS.base.
  */
 #include <errno.h>
 #include <fcntl.h>

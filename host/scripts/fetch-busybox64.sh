@@ -13,10 +13,7 @@ fetch() {
     rm -rf "$part"
     mkdir -p "$part"
     private_apt_setup busybox64 amd64 deb
-    private_apt_download "$part" busybox-static
-    dpkg-deb --fsys-tarfile "$part"/busybox-static_*.deb | tar -x -O ./bin/busybox >"$part/busybox"
-    chmod 755 "$part/busybox"
-    rm "$part"/busybox-static_*.deb
+    private_apt_busybox "$part"
     rm -rf "$download"
     mv "$part" "$download"
 }

@@ -45,10 +45,7 @@ fetch() {
             tar -x -O --wildcards './boot/vmlinuz-*' >"$part/vmlinuz-$flavour"
         rm "$part/$package"_*.deb
     done
-    private_apt_download "$part" busybox-static
-    dpkg-deb --fsys-tarfile "$part"/busybox-static_*.deb | tar -x -O ./bin/busybox >"$part/busybox"
-    chmod 755 "$part/busybox"
-    rm "$part"/busybox-static_*.deb
+    private_apt_busybox "$part"
     rm -rf "$downloads"
     mv "$part" "$downloads"
 }

@@ -87,6 +87,14 @@ private_apt_download_once() {
     private_apt get -q download "$@" || { private_apt get -q update; return 1; }
 }
 
+# private_apt_busybox DIRECTORY: the static busybox of the architecture that was set up.
+private_apt_busybox() {
+    private_apt_download "$1" busybox-static
+    dpkg-deb --fsys-tarfile "$1"/busybox-static_*.deb | tar -x -O ./bin/busybox >"$1/busybox"
+    chmod 755 "$1/busybox"
+    rm "$1"/busybox-static_*.deb
+}
+
 private_apt_source() {
     local directory=$1
     shift

@@ -74,13 +74,7 @@ static void attempt(const char *what, struct regs in, bool jumps) {
 
 void guest_main(void) {
     paging_init();
-    uint32_t *directory = (uint32_t *)paging_new_page();
-
-    table = (uint32_t *)paging_new_page();
-    for (unsigned k = 0; k < 1024; k++)
-        directory[k] = paging_pde(0)[k];
-    directory[FIRST >> 22] = (uint32_t)table | PTE_ALL;
-    write_cr3((uint32_t)directory);
+    write_cr3((uint32_t)paging_new_space(FIRST, &table));
     attempt("calls, CPL 3", regs_ring3(call_in_turn), false);
     attempt("returns, CPL 3", regs_ring3(return_in_turn), true);
     attempt("calls, CPL 0", regs_ring0(call_in_turn), false);

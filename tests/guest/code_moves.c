@@ -31,16 +31,6 @@ static void map(uint32_t gla, uint32_t pte) {
     invlpg(gla);
 }
 
-static uint32_t *new_space(uint32_t **its_table) {
-    uint32_t *directory = (uint32_t *)paging_new_page();
-
-    *its_table = (uint32_t *)paging_new_page();
-    for (unsigned k = 0; k < 1024; k++)
-        directory[k] = paging_pde(0)[k];
-    directory[CALLER >> 22] = (uint32_t)*its_table | PTE_ALL;
-    return directory;
-}
-
 static void call(const char *what, uint32_t times) {
     struct regs in = regs_ring3((const void *)CALLER);
 
@@ -60,7 +50,8 @@ void guest_main(void) {
     paging_init();
     uint32_t one = frame(0, add_one), many = frame(1, add_many);
     uint32_t count = frame(2, call_and_count), twice = frame(3, call_and_double);
-    uint32_t *space = new_space(&table), *other = new_space(&other_table);
+    uint32_t *space = paging_new_space(CALLER, &table),
+             *other = paging_new_space(CALLER, &other_table);
 
     write_cr3((uint32_t)space);
     map(CALLER, count), map(CALLEE, one);

@@ -81,13 +81,7 @@ static void attempt(const uint8_t *code) {
 
 void guest_main(void) {
     paging_init();
-    uint32_t *directory = (uint32_t *)paging_new_page();
-
-    table = (uint32_t *)paging_new_page();
-    for (unsigned k = 0; k < 1024; k++)
-        directory[k] = paging_pde(0)[k];
-    directory[CALLER >> 22] = (uint32_t)table | PTE_ALL;
-    write_cr3((uint32_t)directory);
+    write_cr3((uint32_t)paging_new_space(CALLER, &table));
     attempt(caller);
     attempt(deep_caller);
 }

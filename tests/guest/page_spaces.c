@@ -15,11 +15,7 @@ static uint32_t frame(uint32_t space, uint32_t page) {
 void guest_main(void) {
     paging_init();
     for (uint32_t s = 0; s < SPACES; s++) {
-        directory[s] = (uint32_t *)paging_new_page();
-        table[s] = (uint32_t *)paging_new_page();
-        for (uint32_t i = 0; i < 1024; i++)
-            directory[s][i] = paging_pde(0)[i];
-        directory[s][PAGE >> 22] = (uint32_t)table[s] | PTE_ALL;
+        directory[s] = paging_new_space(PAGE, &table[s]);
         for (uint32_t p = 0; p < PAGES; p++) {
             table[s][p] = frame(s, p) | PTE_ALL;
             *(volatile uint32_t *)frame(s, p) = s << 8 | p;

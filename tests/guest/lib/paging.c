@@ -23,6 +23,16 @@ uint32_t *paging_pde(uint32_t gla) {
     return (uint32_t *)PAGE_TABLES + (gla >> 22);
 }
 
+uint32_t *paging_new_space(uint32_t gla, uint32_t **table) {
+    uint32_t *directory = (uint32_t *)paging_new_page();
+
+    *table = (uint32_t *)paging_new_page();
+    for (unsigned k = 0; k < 1024; k++)
+        directory[k] = paging_pde(0)[k];
+    directory[gla >> 22] = (uint32_t)*table | PTE_ALL;
+    return directory;
+}
+
 uint32_t *paging_pte(uint32_t gla) {
     return (uint32_t *)(PAGE_TABLES + 4096) + (gla >> 12);
 }

@@ -46,4 +46,8 @@ void paging_off(void);
 /* Zeroed page from a fixed pool above the boot page tables, for more tables. */
 uint32_t paging_new_page(void);
 
+/* A page directory that shares all tables with the boot one, but for the one at gla: a new, empty
+ * one. */
+uint32_t *paging_new_space(uint32_t gla, uint32_t **table);
+
 #endif
