@@ -7,17 +7,17 @@
 #include "bt/native.h"
 
 static bool allocate(struct bt *bt, uint64_t frames) {
-    bt->blocks = host_alloc(BLOCKS * sizeof *bt->blocks);
-    bt->buckets = host_alloc(BLOCK_BUCKETS * sizeof *bt->buckets);
-    bt->pages = host_alloc(CODE_PAGES * sizeof *bt->pages);
-    bt->page_buckets = host_alloc(CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
+    bt->blocks = host_alloc_dense(BLOCKS * sizeof *bt->blocks);
+    bt->buckets = host_alloc_dense(BLOCK_BUCKETS * sizeof *bt->buckets);
+    bt->pages = host_alloc_dense(CODE_PAGES * sizeof *bt->pages);
+    bt->page_buckets = host_alloc_dense(CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
     bt->frame_pages = host_alloc(frames * sizeof *bt->frame_pages);
     bt->frame_blocks = host_alloc(frames * sizeof *bt->frame_blocks);
     bt->frame_writes = host_alloc(frames);
-    bt->hints = host_alloc(HINTS * sizeof *bt->hints);
-    bt->decoder = host_alloc(insn_decoder_size());
+    bt->hints = host_alloc_dense(HINTS * sizeof *bt->hints);
+    bt->decoder = host_alloc_dense(insn_decoder_size());
     bt->tables_size = (uint32_t)(bt->code.size / TABLES_SHARE);
-    bt->tables = host_alloc(bt->tables_size);
+    bt->tables = host_alloc_dense(bt->tables_size);
     bt->poison = host_poison_create(POISON_BYTES + PAGE_SIZE);
     bt->vm->vcpu.seg_poison = (uint64_t)(uintptr_t)bt->poison + POISON_BYTES;
     return bt->blocks && bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages &&

@@ -19,9 +19,9 @@ static struct jump_cache *cache_of(struct bt *bt, const struct block *b) {
 
 bool jumpcache_create(struct bt *bt) {
     for (unsigned user = 0; user < 2; user++) {
-        bt->jump_cache[user] = host_alloc(sizeof *bt->jump_cache[user]);
-        bt->jump_log[user][0] = host_alloc(JUMP_LOG * sizeof(uint32_t));
-        bt->jump_log[user][1] = host_alloc(JUMP_LOG * sizeof(uint32_t));
+        bt->jump_cache[user] = host_alloc_dense(sizeof *bt->jump_cache[user]);
+        bt->jump_log[user][0] = host_alloc_dense(JUMP_LOG * sizeof(uint32_t));
+        bt->jump_log[user][1] = host_alloc_dense(JUMP_LOG * sizeof(uint32_t));
         if (!bt->jump_cache[user] || !bt->jump_log[user][0] || !bt->jump_log[user][1])
             return false;
         for (uint32_t index = 0; index < JUMP_CACHE_ENTRIES; index++)

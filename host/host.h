@@ -26,6 +26,10 @@ struct vcpu;
 
 /* Zeroed, page-aligned memory that is touched lazily and lives until exit. NULL: none left. */
 void *host_alloc(size_t bytes);
+/* The same for tables that fill up from their beginning or are used all over. They share large
+ * pages with the ones allocated before and after, where the host has any: a first access is dear.
+ */
+void *host_alloc_dense(size_t bytes);
 /* A hint: all of this memory of host_alloc() or of code's rw mapping is about to be written. What
  * it holds stays. Where a page's first access costs much, making many present at once costs less.
  */

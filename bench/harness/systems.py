@@ -82,7 +82,7 @@ def memory_beyond_guest(system, pid):
                 seen = True
                 word = line.split(None, 5)
                 if re.match(r"[0-9a-f]+-", word[0]):
-                    ours = not (len(word) > 5 and word[5].startswith("/memfd:guest-ram"))
+                    ours = not (len(word) > 5 and "guest-ram" in word[5])
                 elif ours and word[0] == "Pss:":
                     kib += int(word[1])
         with open(f"/proc/{pid}/status", encoding="utf-8") as file:

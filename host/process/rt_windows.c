@@ -18,8 +18,11 @@
 #include <unistd.h>
 
 #include "host/host.h"
+#include "host/process/memory_object.h"
 #include "host/process/rt_syscall.h"
+#include "vmm/x86.h"
 
+enum { LARGE_PAGE = 2 << 20, DENSE_BYTES = 64 << 20 };
 enum { WINDOWS = 64, GUARD = 1 << 20, HWCAP2_FSGSBASE = 2 };
 /* arch_prctl(2) */
 enum { SET_GS_BASE = 0x1001, SET_FS_BASE = 0x1002, GET_FS_BASE = 0x1003 };
@@ -30,6 +33,7 @@ struct host_window {
     uint64_t base;
 };
 
+static struct { uint8_t *next, *end; } dense; /* what host_alloc_dense() has left */
 static struct host_window windows[WINDOWS];
 static unsigned window_count;
 static int ram_fd = -1;
@@ -48,6 +52,28 @@ void *host_alloc(size_t bytes) {
                   -1, 0);
 
     return p == MAP_FAILED ? NULL : p;
+}
+
+/* Address space in large pages, from which one table after the other is taken. False: no room. */
+static bool dense_reserve(size_t bytes) {
+    size_t room = bytes > DENSE_BYTES ? bytes : DENSE_BYTES;
+    uint8_t *p = host_alloc(room + LARGE_PAGE);
+
+    if (!p)
+        return false;
+    dense.next = p + (-(uintptr_t)p & (LARGE_PAGE - 1));
+    dense.end = dense.next + room;
+    rt_syscall3(SYS_madvise, (long)dense.next, (long)room, MADV_HUGEPAGE); /* if the kernel does */
+    return true;
+}
+
+void *host_alloc_dense(size_t bytes) {
+    bytes = (bytes + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1);
+    if ((size_t)(dense.end - dense.next) < bytes && !dense_reserve(bytes))
+        return host_alloc(bytes);
+    uint8_t *p = dense.next;
+    dense.next += bytes;
+    return p;
 }
 
 void host_present(void *p, size_t bytes) {
@@ -77,17 +103,6 @@ void *host_stack_create(size_t bytes) {
     return p + GUARD + bytes;
 }
 
-/* A shared memory object of its own, which no other process can reach. */
-static int memory_object(const char *name, uint64_t bytes) {
-    int fd = memfd_create(name, MFD_CLOEXEC);
-
-    if (fd >= 0 && ftruncate(fd, (off_t)bytes) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 uint8_t *host_ram_create(uint64_t bytes) {
     ram_fd = memory_object("guest-ram", bytes);
     if (ram_fd < 0)
@@ -98,18 +113,24 @@ uint8_t *host_ram_create(uint64_t bytes) {
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* Both mappings of a memory object; it may not allow the second. */
+static bool map_code(struct host_code *c, int fd, size_t bytes) {
+    void *rw = map(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *rx = map(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+
+    close(fd);
+    *c = (struct host_code){.rw = rw, .rx = rx, .size = bytes};
+    return rw != MAP_FAILED && rx != MAP_FAILED;
+}
+
 bool host_code_create(struct host_code *c, size_t bytes) {
     int fd = memory_object("translations", bytes);
 
-    if (fd < 0)
-        return false;
-    void *rw = map(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    void *rx = map(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    close(fd);
-    if (rw == MAP_FAILED || rx == MAP_FAILED)
-        return false;
-    *c = (struct host_code){.rw = rw, .rx = rx, .size = bytes};
-    return true;
+    memory_object_done();
+    if (fd >= 0 && map_code(c, fd, bytes))
+        return true;
+    fd = memory_object_small("translations", bytes);
+    return fd >= 0 && map_code(c, fd, bytes);
 }
 
 struct host_window *host_window_create(void) {

@@ -50,6 +50,10 @@ void *host_alloc(size_t bytes) {
     return frames_commit(pages_of(bytes)) ? heap_reserve(bytes) : NULL;
 }
 
+void *host_alloc_dense(size_t bytes) {
+    return host_alloc(bytes);
+}
+
 void host_present(void *p, size_t bytes) {
     (void)p;
     (void)bytes; /* heap_touch() costs one exception, of the same ring */

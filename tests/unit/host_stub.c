@@ -47,6 +47,10 @@ void *host_alloc(size_t bytes) {
     return map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 }
 
+void *host_alloc_dense(size_t bytes) {
+    return host_alloc(bytes);
+}
+
 static int shared_memory(const char *name, uint64_t bytes) {
     int fd = memfd_create(name, MFD_CLOEXEC);
     if (fd >= 0 && ftruncate(fd, (off_t)bytes) != 0) {
