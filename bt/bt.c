@@ -5,6 +5,7 @@
 
 #include "bt/bt_priv.h"
 #include "bt/native.h"
+#include "bt/template.h"
 
 static bool allocate(struct bt *bt, uint64_t frames) {
     bt->blocks = host_alloc_dense(BLOCKS * sizeof *bt->blocks);
@@ -16,13 +17,14 @@ static bool allocate(struct bt *bt, uint64_t frames) {
     bt->frame_writes = host_alloc(frames);
     bt->hints = host_alloc_dense(HINTS * sizeof *bt->hints);
     bt->decoder = host_alloc_dense(insn_decoder_size());
+    bt->templates = host_alloc_dense(TEMPLATES * sizeof *bt->templates);
     bt->tables_size = (uint32_t)(bt->code.size / TABLES_SHARE);
     bt->tables = host_alloc_dense(bt->tables_size);
     bt->poison = host_poison_create(POISON_BYTES + PAGE_SIZE);
     bt->vm->vcpu.seg_poison = (uint64_t)(uintptr_t)bt->poison + POISON_BYTES;
     return bt->blocks && bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages &&
-           bt->frame_blocks && bt->frame_writes && bt->hints && bt->decoder && bt->tables &&
-           bt->poison;
+           bt->frame_blocks && bt->frame_writes && bt->hints && bt->decoder && bt->templates &&
+           bt->tables && bt->poison;
 }
 
 bool bt_create(struct vm *vm, size_t cache_bytes) {

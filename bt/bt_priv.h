@@ -23,8 +23,8 @@ enum {
     CODE_PAGES = 24 * 1024,
     CODE_PAGE_BUCKETS = 8 * 1024,
     TABLES_SHARE = 2, /* bytes of code to a byte of tables */
-    STUBS_SHARE = 5,  /* of the code memory one part in so many is stubs */
-    STUB_BYTES = 16,
+    STUBS_SHARE = 6,  /* of the code memory one part in so many is stubs */
+    STUB_BYTES = 13,
     CHECK_BYTES = 12,
     JUMP_CACHE_ENTRIES = 64 * 1024,
     JUMP_LOG = 16384,
@@ -203,6 +203,7 @@ struct bt {
     uint32_t kicks; /* bt_kick calls: a clock that ticks every 10 ms or sooner */
     uint64_t hint_pages[HINT_PAGES / 64]; /* pages that may have hints */
     struct insn_decoder *decoder;
+    struct insn_template *templates; /* TEMPLATES of them, by hash (template.h) */
     /* thunks: TC offsets */
     uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_jump_miss;
     uint32_t thunk_return_miss, thunk_jump_check, thunk_jump_check_end;

@@ -334,21 +334,33 @@ static enum insn_status decode(const ZydisDecoder *decoder, const uint8_t *bytes
     return INSN_OK;
 }
 
-enum insn_status insn_decode(struct insn_decoder *d, bool code32, const uint8_t *bytes, unsigned n,
-                             struct insn *out) {
-    enum mode mode = code32 ? CODE32 : CODE16;
-    if (n < INSN_MAX_BYTES)
-        return decode(&d->zydis[mode], bytes, n, out);
-    uint64_t key = shape_key(bytes, mode, !code32);
-    const struct insn *shape = shape_find(&d->shapes, key);
-    if (shape) {
-        shape_apply(shape, bytes, out);
+static enum mode mode_of(bool code32) {
+    return code32 ? CODE32 : CODE16;
+}
+
+uint64_t insn_shape(bool code32, const uint8_t *bytes) {
+    return shape_key(bytes, mode_of(code32), !code32);
+}
+
+enum insn_status insn_decode_shape(struct insn_decoder *d, bool code32, const uint8_t *bytes,
+                                   uint64_t shape, struct insn *out) {
+    const struct insn *known = shape_find(&d->shapes, shape);
+
+    if (known) {
+        shape_apply(known, bytes, out);
         return INSN_OK;
     }
-    enum insn_status status = decode(&d->zydis[mode], bytes, n, out);
+    enum insn_status status = decode(&d->zydis[mode_of(code32)], bytes, INSN_MAX_BYTES, out);
     if (status == INSN_OK)
-        shape_keep(&d->shapes, key, out);
+        shape_keep(&d->shapes, shape, out);
     return status;
+}
+
+enum insn_status insn_decode(struct insn_decoder *d, bool code32, const uint8_t *bytes, unsigned n,
+                             struct insn *out) {
+    if (n < INSN_MAX_BYTES)
+        return decode(&d->zydis[mode_of(code32)], bytes, n, out);
+    return insn_decode_shape(d, code32, bytes, insn_shape(code32, bytes), out);
 }
 
 bool insn_sets_flags(const struct insn *i) {

@@ -96,5 +96,9 @@ void insn_decoder_init(struct insn_decoder *d);
  * several times faster where something alike has been decoded before (insn_shape.h). */
 enum insn_status insn_decode(struct insn_decoder *d, bool code32, const uint8_t *bytes, unsigned n,
                              struct insn *out);
+/* The same in two steps, for 15 bytes: their shape_key(), and the instruction that has it. */
+uint64_t insn_shape(bool code32, const uint8_t *bytes);
+enum insn_status insn_decode_shape(struct insn_decoder *d, bool code32, const uint8_t *bytes,
+                                   uint64_t shape, struct insn *out);
 
 #endif

@@ -56,12 +56,18 @@ const struct insn *shape_find(const struct insn_shapes *s, uint64_t key) {
     return s->key[n + 1] == key ? &s->insn[n + 1] : NULL;
 }
 
+/* It does not where the guess was wrong, or where there is more than a displacement and an
+ * immediate.
+ */
+bool shape_fits(uint64_t key, const struct insn *i) {
+    return i->lead_bytes == (uint8_t)(key >> LEAD_SHIFT) &&
+           i->lead_bytes + i->disp_bytes + i->imm_bytes == i->length;
+}
+
 void shape_keep(struct insn_shapes *s, uint64_t key, const struct insn *i) {
     size_t n = pair_of(key);
 
-    /* the guess was wrong, or there is more than a displacement and an immediate */
-    if (i->lead_bytes != (uint8_t)(key >> LEAD_SHIFT) ||
-        i->lead_bytes + i->disp_bytes + i->imm_bytes != i->length)
+    if (!shape_fits(key, i))
         return;
     s->key[n + 1] = s->key[n];
     s->insn[n + 1] = s->insn[n];

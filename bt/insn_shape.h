@@ -23,6 +23,9 @@ struct insn_shapes {
 
 /* The key of the instruction at bytes[0..INSN_MAX_BYTES); mode numbers what else decides. */
 uint64_t shape_key(const uint8_t *bytes, unsigned mode, bool address16);
+/* Is what it guesses what the decoder found? Only then is i what all instructions with the key are
+ * but for their displacement and their immediate. */
+bool shape_fits(uint64_t key, const struct insn *i);
 /* The shape with this key, or NULL. */
 const struct insn *shape_find(const struct insn_shapes *s, uint64_t key);
 /* Remembers a decoded instruction if it can be; an older one goes for it. */

@@ -84,8 +84,16 @@ struct block *tcache_reserve(struct bt *bt) {
     return &bt->blocks[bt->block_head];
 }
 
+/* Code that runs often is worth an even place, all other had better be dense. What is hot is
+ * translated in one go. */
+static uint32_t alignment(const struct bt *bt, const struct block *b) {
+    return heat_extends(bt, b) ? 16 : 4;
+}
+
 void tcache_commit(struct bt *bt, const struct block *b) {
-    bt->head += (b->host_size + 15) & ~15u;
+    uint32_t align = alignment(bt, b);
+
+    bt->head += (b->host_size + align - 1) & ~(align - 1);
     bt->table_head += b->side_count * (uint32_t)sizeof(struct side_entry) +
                       b->exit_count * (uint32_t)sizeof(struct block_exit);
     /* one at least: the ring's order shows by the blocks' places in it */

@@ -342,6 +342,6 @@ void thunks_emit(struct bt *bt) {
     bt->blocks_start = PAGE_SIZE;
     bt->head = PAGE_SIZE;
     bt->stubs_start = bt->stub_head =
-        (uint32_t)(bt->code.size - bt->code.size / STUBS_SHARE) & ~(STUB_BYTES - 1u);
+        (uint32_t)(bt->code.size - bt->code.size / STUBS_SHARE) & ~15u;
     bt->present.stubs = bt->stubs_start & PAGE_MASK;
 }

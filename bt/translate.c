@@ -4,6 +4,7 @@
  * behind calls. Life of a block: docs/design.md.
  */
 #include "bt/lower.h"
+#include "bt/template.h"
 #include "bt/translation.h"
 #include "mmu/mmu.h"
 
@@ -76,7 +77,7 @@ static void lower_beside_ferr(struct translation *t, const struct insn *i) {
         exit_callout(t, callout_fpu_settle, i->fpu_loads_status);
 }
 
-static void lower_one(struct translation *t, const struct insn *i) {
+void translation_lower(struct translation *t, const struct insn *i) {
     t->hinted = hint_get(t->bt, translation_gla(t));
     t->checked = !(t->key & KEY_DIRECT) || t->hinted;
     t->incomplete = false;
@@ -128,6 +129,26 @@ static void lower_fault(struct translation *t, enum insn_status status) {
     t->ended = true;
 }
 
+/* In the page that the block starts on. */
+static const uint8_t *bytes_at(const struct translation *t, gla_t gla) {
+    return t->page_bytes + (gla & ~PAGE_MASK);
+}
+
+/* Goes on to the instruction at eip. */
+static void advance(struct translation *t, uint32_t eip) {
+    t->eip = eip;
+    gla_t gla = translation_gla(t);
+    const uint8_t *at = bytes_at(t, gla);
+
+    t->shape = 0;
+    if (page_rest(gla) < INSN_MAX_BYTES)
+        return;
+    t->shape = insn_shape(t->key & KEY_CODE32, at);
+    if (t->templates)
+        template_prefetch(t);
+    __builtin_prefetch(at + 64); /* code not read before */
+}
+
 /* Decodes the instruction at t->eip. The first of a block may reach into the second page.
  * False: stop before it (a fault is pending when it was the first). */
 static bool next_insn(struct translation *t, unsigned index, struct insn *out,
@@ -144,14 +165,15 @@ static bool next_insn(struct translation *t, unsigned index, struct insn *out,
     }
     if (room > INSN_MAX_BYTES)
         room = INSN_MAX_BYTES;
-    __builtin_prefetch(t->page_bytes + (gla & ~PAGE_MASK) + 64); /* code not read before */
-    *status = decode(t, t->page_bytes + (gla & ~PAGE_MASK), room, out);
+    const uint8_t *at = bytes_at(t, gla);
+    *status = t->shape ? insn_decode_shape(t->bt->decoder, t->key & KEY_CODE32, at, t->shape, out)
+                       : decode(t, at, room, out);
     /* a 16th byte can only be found out to be one once 15 have been fetched */
     if ((*status == INSN_PARTIAL || *status == INSN_TOO_LONG) && room < INSN_MAX_BYTES) {
         uint8_t bytes[INSN_MAX_BYTES];
         if (index != 0)
             return false;
-        memcpy(bytes, t->page_bytes + (gla & ~PAGE_MASK), room);
+        memcpy(bytes, at, room);
         if (!fetch_second_page(t, gla, bytes, room))
             return false;
         *status = decode(t, bytes, INSN_MAX_BYTES, out);
@@ -181,35 +203,64 @@ static bool page_left(const struct translation *t) {
     return ((b->gla + (t->eip - b->eip)) & PAGE_MASK) != (b->gla & PAGE_MASK);
 }
 
+/* What comes before each instruction's own translation. */
+static void begin_insn(struct translation *t, unsigned length) {
+    t->next_eip = t->eip + length;
+    translation_mark(t, t->eip, FIX_NONE);
+    if (t->poll_in && --t->poll_in == 0)
+        exit_poll(t);
+}
+
+/* False: there is no template for the instruction at t->eip. */
+static bool emit_from_template(struct translation *t) {
+    const struct insn_template *m = t->templates && t->shape ? template_find(t) : NULL;
+
+    if (!m)
+        return false;
+    begin_insn(t, m->length);
+    template_emit(t, m, bytes_at(t, translation_gla(t)));
+    return true;
+}
+
+/* The block's index-th. False: stop before it, as next_insn() says. */
+static bool emit_decoded(struct translation *t, unsigned index) {
+    struct insn *i = &t->bt->insns[index];
+    enum insn_status status;
+
+    if (!next_insn(t, index, i, &status))
+        return false;
+    begin_insn(t, i->length);
+    if (status != INSN_OK) {
+        lower_fault(t, status);
+        return true;
+    }
+    t->bt->seen[i->mnemonic] = 1;
+    translation_lower(t, i);
+    if (t->templates && t->shape)
+        template_learn(t, i);
+    return true;
+}
+
+/* Must the block end before the instruction at t->eip? */
+static bool is_full(const struct translation *t) {
+    return page_left(t) || t->block->page2 || t->eip - t->block->eip > 240 ||
+           t->exit_count > BLOCK_EXITS - 3 || t->call_count == BLOCK_CALLS;
+}
+
 /* Emits instructions until the block ends. False: fault pending, nothing to run. */
 static bool emit_body(struct translation *t, unsigned max_insns) {
     struct bt *bt = t->bt;
     unsigned n = 0;
 
-    while (!t->ended) {
-        enum insn_status status;
-        struct insn *i = &bt->insns[n];
-
-        if (n == max_insns || page_left(t) || t->block->page2 || t->eip - t->block->eip > 240 ||
-            t->exit_count > BLOCK_EXITS - 3 || t->call_count == BLOCK_CALLS ||
-            !next_insn(t, n, i, &status)) {
-            if (n == 0)
-                return false;
+    for (advance(t, t->eip); !t->ended; advance(t, t->next_eip)) {
+        if (n == max_insns || is_full(t))
             break;
-        }
-        t->next_eip = t->eip + i->length;
-        translation_mark(t, t->eip, FIX_NONE);
-        if (t->poll_in && --t->poll_in == 0)
-            exit_poll(t);
-        if (status == INSN_OK) {
-            bt->seen[i->mnemonic] = 1;
-            lower_one(t, i);
-        } else {
-            lower_fault(t, status);
-        }
-        t->eip = t->next_eip;
+        if (!emit_from_template(t) && !emit_decoded(t, n))
+            break;
         n++;
     }
+    if (n == 0)
+        return false;
     if (!t->ended) {
         translation_mark(t, t->eip, FIX_NONE);
         esp_settle(t);
@@ -246,6 +297,7 @@ static void start(struct translation *t, struct bt *bt, struct vcpu *v, struct b
     t->key = b->key;
     t->eip = b->eip;
     t->extends = heat_extends(bt, b);
+    t->templates = template_allowed(t);
     t->e.start = t->e.p = bt_rw(bt, b->host);
     t->e.window = key_user(b->key) && host_user_fs() ? PREFIX_FS : PREFIX_GS;
     t->e.end = t->e.start + BLOCK_MAX_HOST_BYTES;

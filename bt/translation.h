@@ -71,6 +71,8 @@ struct translation {
     bool lags;                 /* the instruction can do with ESP lagging behind (esp.c) */
     int32_t esp_delta;         /* guest ESP less R12 */
     unsigned poll_in;          /* emit an interrupt poll before the insn-after-next; counts down */
+    bool templates;            /* instructions may have them (template.h) */
+    uint64_t shape;            /* insn_shape() of the instruction at eip; 0: not known */
     uint32_t relies_on;        /* guest bytes from the block's start that were looked at */
     unsigned side_count, slow_count, exit_count, call_count;
     /* nothing behind this is cleared when a translation begins */
@@ -95,6 +97,9 @@ void translation_mark(struct translation *t, uint32_t eip, enum side_fix fix);
 /* Are the arithmetic flags overwritten from `eip` on before anything can see them? If so, the block
  * dies when the instructions that say so are written, also where it ends before them. */
 bool translation_flags_dead(struct translation *t, uint32_t eip);
+
+/* Emits what i, at t->eip, does. */
+void translation_lower(struct translation *t, const struct insn *i);
 
 /* -- entry.c -- */
 
