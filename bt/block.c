@@ -19,7 +19,7 @@ static uint32_t bucket_of(uint32_t page, uint32_t gla, uint32_t key) {
 
 struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t eip, uint32_t key,
                          uint32_t cs_limit) {
-    for (uint32_t n = bt->buckets[bucket_of(page, gla, key)]; n; n = bt->blocks[n].next) {
+    for (uint32_t n = bt->buckets[bucket_of(page, gla, key)].first; n; n = bt->blocks[n].next) {
         struct block *b = &bt->blocks[n];
         if (b->page == page && b->gla == gla && b->eip == eip && b->key == key &&
             b->cs_limit == cs_limit)
@@ -30,34 +30,40 @@ struct block *block_find(struct bt *bt, uint32_t page, uint32_t gla, uint32_t ei
 
 /* Blocks that differ in CS's base or limit alone share a bucket, and the guest can make as many of
  * them as it likes: so that looking one up stays short, the oldest of a long chain goes. */
-static void shorten_chain(struct bt *bt, uint32_t head) {
-    unsigned length = 1;
-    uint32_t last = head;
+static void shorten_chain(struct bt *bt, const struct block_bucket *bucket) {
+    uint32_t last = bucket->first;
 
-    for (; bt->blocks[last].next; last = bt->blocks[last].next)
-        length++;
-    if (length > BLOCK_CHAIN)
-        block_kill(bt, &bt->blocks[last]);
+    if (bucket->count <= BLOCK_CHAIN)
+        return;
+    while (bt->blocks[last].next)
+        last = bt->blocks[last].next;
+    block_kill(bt, &bt->blocks[last]);
 }
 
 void block_insert(struct bt *bt, struct block *b) {
-    uint32_t *head = &bt->buckets[bucket_of(b->page, b->gla, b->key)];
+    struct block_bucket *bucket = &bt->buckets[bucket_of(b->page, b->gla, b->key)];
 
-    b->next = *head;
-    *head = block_number(bt, b);
+    b->next = bucket->first;
+    bucket->first = block_number(bt, b) & (BLOCK_NUMBERS - 1);
+    bucket->count++;
     codepage_add_block(bt, b);
-    shorten_chain(bt, *head);
+    shorten_chain(bt, bucket);
     bt->stats.blocks++;
     bt->stats.guest_bytes += b->length;
     bt->stats.host_bytes += b->host_size;
 }
 
-static void unhash(struct bt *bt, struct block *b) {
-    uint32_t *link = &bt->buckets[bucket_of(b->page, b->gla, b->key)];
+static void unhash(struct bt *bt, const struct block *b) {
+    struct block_bucket *bucket = &bt->buckets[bucket_of(b->page, b->gla, b->key)];
+    uint32_t number = block_number(bt, b), before = 0;
 
-    while (*link != block_number(bt, b))
-        link = &bt->blocks[*link].next;
-    *link = b->next;
+    for (uint32_t n = bucket->first; n != number; n = bt->blocks[n].next)
+        before = n;
+    if (before)
+        bt->blocks[before].next = b->next;
+    else
+        bucket->first = b->next & (BLOCK_NUMBERS - 1);
+    bucket->count--;
 }
 
 static struct block *exit_block(struct bt *bt, uint32_t number) {

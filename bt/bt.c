@@ -8,7 +8,8 @@
 #include "bt/template.h"
 
 static bool allocate(struct bt *bt, uint64_t frames) {
-    bt->blocks = host_alloc_dense(BLOCKS * sizeof *bt->blocks);
+    bt->tables_size = (uint32_t)(bt->code.size / TABLES_SHARE);
+    bt->tables = host_alloc_dense(bt->tables_size);
     bt->buckets = host_alloc_dense(BLOCK_BUCKETS * sizeof *bt->buckets);
     bt->pages = host_alloc_dense(CODE_PAGES * sizeof *bt->pages);
     bt->page_buckets = host_alloc_dense(CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
@@ -18,13 +19,11 @@ static bool allocate(struct bt *bt, uint64_t frames) {
     bt->hints = host_alloc_dense(HINTS * sizeof *bt->hints);
     bt->decoder = host_alloc_dense(insn_decoder_size());
     bt->templates = host_alloc_dense(TEMPLATES * sizeof *bt->templates);
-    bt->tables_size = (uint32_t)(bt->code.size / TABLES_SHARE);
-    bt->tables = host_alloc_dense(bt->tables_size);
     bt->poison = host_poison_create(POISON_BYTES + PAGE_SIZE);
     bt->vm->vcpu.seg_poison = (uint64_t)(uintptr_t)bt->poison + POISON_BYTES;
-    return bt->blocks && bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages &&
-           bt->frame_blocks && bt->frame_writes && bt->hints && bt->decoder && bt->templates &&
-           bt->tables && bt->poison;
+    return bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages && bt->frame_blocks &&
+           bt->frame_writes && bt->hints && bt->decoder && bt->templates && bt->tables &&
+           bt->poison;
 }
 
 bool bt_create(struct vm *vm, size_t cache_bytes) {
@@ -43,6 +42,11 @@ bool bt_create(struct vm *vm, size_t cache_bytes) {
     vm->vcpu.edge = host_edge_create(); /* may be NULL */
     if (!jumpcache_create(bt) || !returns_create(bt) ||
         (host_user_can() && !native_ldt_create(&bt->native_ldt)))
+        return false;
+    /* The ring of tables began a large page; that of blocks, behind all that is in use from the
+     * start, begins in one which is there anyway. */
+    bt->blocks = host_alloc_dense(BLOCKS * sizeof *bt->blocks);
+    if (!bt->blocks)
         return false;
     bt->stats.cache_size = bt->code.size;
     vm->bt = bt;

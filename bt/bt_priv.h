@@ -17,13 +17,15 @@ enum {
     BLOCK_MAX_HOST_BYTES = 48 * 1024,
     BLOCK_EXITS = 16, /* a power of two */
     BLOCKS = 304 * 1024,
+    BLOCK_BITS = 24, /* for a block's number */
+    BLOCK_NUMBERS = 1 << BLOCK_BITS,
     BLOCK_BUCKETS = 256 * 1024,
     PAGE_BUCKETS = 512, /* of them for the blocks of one page */
     BLOCK_CHAIN = 64,   /* blocks in one bucket; they are two or three as a rule */
     CODE_PAGES = 24 * 1024,
     CODE_PAGE_BUCKETS = 8 * 1024,
     TABLES_SHARE = 2, /* bytes of code to a byte of tables */
-    STUBS_SHARE = 6,  /* of the code memory one part in so many is stubs */
+    STUBS_SHARE = 5,  /* of the code memory one part in so many is stubs */
     STUB_BYTES = 13,
     CHECK_BYTES = 12,
     JUMP_CACHE_ENTRIES = 64 * 1024,
@@ -76,6 +78,14 @@ struct block {
     uint8_t length; /* guest bytes that it was made from */
 };
 _Static_assert(sizeof(struct block) == 64, "looking for a block touches one line");
+
+/* Blocks that share a hash: the first of their chain, and how many they are. */
+struct block_bucket {
+    uint32_t first : BLOCK_BITS;
+    uint32_t count : 32 - BLOCK_BITS;
+};
+_Static_assert(BLOCKS <= BLOCK_NUMBERS && BLOCK_CHAIN < UINT8_MAX,
+               "struct block_bucket holds them");
 
 /*
  * A page of guest code under one linear address: what translated code checks before it follows a
@@ -173,7 +183,7 @@ struct bt {
     } present;
     struct block *blocks;
     uint32_t block_head, block_tail; /* ring of live or dead blocks in TC order; tail oldest */
-    uint32_t *buckets;
+    struct block_bucket *buckets;
     struct code_page *pages;
     uint32_t page_of_slot[2][CODE_TLB_ENTRIES]; /* code page behind each v->code_tlb entry */
     uint32_t page_count;

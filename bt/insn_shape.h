@@ -14,7 +14,7 @@
 
 #include "bt/insn.h"
 
-enum { SHAPES = 4096 };
+enum { SHAPES = 8192 };
 
 struct insn_shapes {
     uint64_t key[SHAPES]; /* 0: free */
