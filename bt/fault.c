@@ -199,7 +199,7 @@ bool bt_sample(struct vcpu *v, struct host_regs *regs) {
 
     if (!in_code(bt, regs) || !recover_at(bt, code_offset(bt, regs), &at) || !at.block)
         return false;
-    bool young = key_user(at.block->key) && !mmu_view_direct(v, true); /* its window may be due */
+    bool young = key_user(at.block->key) && mmu_view_may_grow(v); /* its window may be due */
     bool warm = heat_sample(bt, at.block);
     if (bt->heated || young)
         bt_kick(v, regs);

@@ -84,6 +84,8 @@ enum mmu_fault mmu_window_fault(struct vcpu *v, gla_t gla, bool write, gpa_t *gp
 enum mmu_fault mmu_window_fetch(struct vcpu *v, gla_t gla);
 /* True: code of this view is to be translated in direct form. */
 bool mmu_view_direct(struct vcpu *v, bool user);
+/* May the present address space, which has no window for CPL 3, get one in time? */
+bool mmu_view_may_grow(const struct vcpu *v);
 /* Called about every few milliseconds of guest run time at CPL 3: the current address space has
  * proved long-lived; gives it a window. True when the view's form changed. */
 bool mmu_view_tick(struct vcpu *v);

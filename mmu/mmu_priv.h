@@ -61,7 +61,8 @@ struct mmu {
     uint32_t mode;    /* paging_mode() of control registers */
     bool wp_override; /* the kernel window has pages writable only because of CR0.WP=0 */
     bool first_cr3_valid;
-    bool many_cr3; /* the guest has used more than one CR3: it has address spaces */
+    bool no_user_windows; /* the host gives none */
+    bool many_cr3;        /* the guest has used more than one CR3: it has address spaces */
     uint32_t first_cr3;
 
     struct space space[SPACES];

@@ -76,8 +76,10 @@ struct window *promote_find(struct vcpu *v) {
 static bool promote(struct vcpu *v) {
     struct mmu *m = v->vm->mmu;
     struct window *w = find_slot(m);
-    if (!w)
+    if (!w) {
+        m->no_user_windows = true; /* the host has no address space for any, and will not have */
         return false;
+    }
     w->in_use = true;
     w->cr3 = key(v);
     w->used = m->use_clock;
@@ -96,9 +98,16 @@ void promote_at_once(struct vcpu *v) {
         promote(v);
 }
 
+bool mmu_view_may_grow(const struct vcpu *v) {
+    const struct mmu *m = v->vm->mmu;
+
+    return gwalk_paging(v) && m->kernel.host && !m->current && !m->no_user_windows &&
+           v->vm->form != VM_FORM_CHECKED;
+}
+
 bool mmu_view_tick(struct vcpu *v) {
     struct mmu *m = v->vm->mmu;
-    if (!gwalk_paging(v) || !m->kernel.host || m->current)
+    if (!mmu_view_may_grow(v))
         return false;
 
     struct space *s = find_space(m, key(v));

@@ -102,6 +102,9 @@ uint8_t *host_edge_create(void) {
 /* -- windows -- */
 
 struct host_window *host_window_create(void) {
+    if (host_stub.no_windows) {
+        return NULL;
+    }
     struct host_window *w = host_alloc(sizeof(*w));
     /* Twice the size, so that a 4 GiB-aligned window fits, and room for the guard behind it. */
     uint8_t *p = host_poison_create(3 * WINDOW_BYTES);

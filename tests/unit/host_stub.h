@@ -44,6 +44,7 @@ struct host_stub {
     unsigned window_budget; /* host_window_budget() */
     unsigned window_calls;  /* host_window_map, _protect, _unmap */
     bool window_nx;         /* host_window_nx() */
+    bool no_windows;        /* host_window_create() fails */
     unsigned window_refuse; /* refuse map and protect at every n-th of these calls; 0: never */
     unsigned polls;         /* calls of host_poll() */
     struct host_stub_chr chr[HOST_STUB_CHANNELS];

@@ -353,6 +353,24 @@ static void ticks_in_a_burst_count_once(void **state) {
     assert_true(mmu_view_tick(rig.v));
 }
 
+/* Who can get no window need not be looked at all the time. */
+static void hopeless_address_spaces_are_left_alone(void **state) {
+    (void)state;
+    start();
+    rig.v->cpl = 3;
+    rig.v->gpr[ESP] = USER;
+    assert_true(mmu_view_may_grow(rig.v));
+    rig.vm.form = VM_FORM_CHECKED;
+    assert_false(mmu_view_may_grow(rig.v));
+    rig.vm.form = VM_FORM_AUTO;
+    host_stub.no_windows = true;
+    assert_false(mmu_view_tick(rig.v));
+    assert_true(mmu_view_may_grow(rig.v)); /* not tried yet */
+    host_stub.clock_ns += 2000000;
+    assert_false(mmu_view_tick(rig.v));
+    assert_false(mmu_view_may_grow(rig.v));
+}
+
 static void fork_protects_across_read_only_pages(void **state) {
     (void)state;
     start();
@@ -590,6 +608,7 @@ int main(void) {
         cmocka_unit_test(fork_makes_read_only_in_few_calls),
         cmocka_unit_test(successor_at_the_same_cr3_starts_without_a_window),
         cmocka_unit_test(ticks_in_a_burst_count_once),
+        cmocka_unit_test(hopeless_address_spaces_are_left_alone),
         cmocka_unit_test(fork_protects_across_read_only_pages),
         cmocka_unit_test(young_address_spaces_get_no_window),
         cmocka_unit_test(global_pages_survive_cr3_loads_unseen),
