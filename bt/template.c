@@ -154,7 +154,7 @@ static bool find_numbers(struct insn_template *m, const struct trial *trial, con
 }
 
 static void make(struct insn_template *m, struct translation *t, const struct insn *i) {
-    struct trial trial[2];
+    struct trial trial[2] = {0};
 
     m->state = TEMPLATE_NEVER;
     try_lowering(t, i, 0, &trial[0]);

@@ -215,7 +215,7 @@ static void begin_insn(struct translation *t, unsigned length) {
 static bool emit_from_template(struct translation *t) {
     const struct insn_template *m = t->templates && t->shape ? template_find(t) : NULL;
 
-    if (!m)
+    if (!m || UINT32_MAX - t->eip < m->length - 1u) /* #GP, where the segment ends within it */
         return false;
     begin_insn(t, m->length);
     template_emit(t, m, bytes_at(t, translation_gla(t)));

@@ -194,6 +194,23 @@ static void hinted_instructions_are_lowered(void **state) {
     assert_true(checked.size > direct.size);
 }
 
+/* The 4 GiB of a code segment end in the middle of an instruction, where its page does not. */
+static void the_segment_ends_first(void **state) {
+    static const uint8_t code[] = {0xb8, 1, 2, 3, 4, HLT}; /* mov eax, imm32 */
+    uint32_t key = flat_key(0, KEY_DIRECT) & ~(uint32_t)KEY_FLAT(SEG_CS);
+    struct vcpu *v = &vm.vcpu;
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++)
+        compare(key, code, sizeof code);
+    assert_int_equal(count(TEMPLATE_READY), 1);
+    v->eip = UINT32_MAX - 2;
+    v->seg[SEG_CS].base = GLA - v->eip;
+    assert_null(translate_block(vm.bt, v, codepage_lookup(vm.bt, v, GLA), key));
+    assert_true(v->exc.pending);
+    assert_int_equal(v->exc.vector, VEC_GP);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(kernel_code, translator),
@@ -203,6 +220,7 @@ int main(void) {
         cmocka_unit_test_setup(extended_immediates_have_none, translator),
         cmocka_unit_test_setup(each_key_has_its_own, translator),
         cmocka_unit_test_setup(hinted_instructions_are_lowered, translator),
+        cmocka_unit_test_setup(the_segment_ends_first, translator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
