@@ -10,6 +10,7 @@
 
 #include "bt/bt_priv.h"
 #include "bt/key.h"
+#include "bt/template.h"
 #include "mmu/gwalk.h"
 #include "mmu/mmu.h"
 #include "vmm/board_pc.h"
@@ -21,6 +22,7 @@ enum {
     THUNKS_GPA = CODE_GPA - PAGE_SIZE,
     PAGE_DIRECTORY = 0x2000,
     CODE_BYTES = 192,
+    ROUNDS = 3, /* an instruction's third translation comes from its template (bt/template.h) */
 };
 
 static struct vm vm;
@@ -229,10 +231,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     set_segments(v, &s);
     memcpy(vm.mem.ram + CODE_GPA + (s.offset & 0x1fff), bytes, sizeof bytes);
     compare_decodings(v, bytes);
+    /* what came of an input must not depend on those before */
+    memset(vm.bt->templates, 0, TEMPLATES * sizeof *vm.bt->templates);
     memset(vm.bt->hints, 0, HINTS * sizeof *vm.bt->hints);
     for (uint32_t k = 0; s.flags & FLAG_HINTS && k < n; k++)
         hint_set(vm.bt, CODE_GPA + (s.offset & 0x1fffu) + k);
-    translate_one(v, &s);
-    bt_reset(&vm);
+    uint32_t eip = v->eip;
+    for (unsigned round = 0; round < ROUNDS && !v->exc.pending; round++) {
+        v->eip = eip; /* verify_thunk_calls() goes elsewhere */
+        translate_one(v, &s);
+        bt_reset(&vm);
+    }
     return 0;
 }
