@@ -12,7 +12,7 @@ GUEST  ?= build/guest
 MEMORY ?= 256
 APPEND ?= console=ttyS0
 ACCEL  ?= process
-LIBS   ?= -lcapstone -ldwarf -lelf -lseccomp
+LIBS   ?= -ldwarf -lelf -lseccomp
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
@@ -195,7 +195,7 @@ $(BUILD)/fuzz-frontend: $(BUILD)/tests/fuzz/core/verify.o
 $(FUZZERS:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/core/%.o \
 		$(BUILD)/tests/unit/host_stub.o $(BUILD)/libcore.a $(ZYDIS)/libzydis.a
 	@echo '  LD    $@'
-	$(Q)$(CC) $(LINK_FLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+	$(Q)$(CC) $(LINK_FLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcapstone -lcmocka $(LIBS)
 
 test-bochs: deps ## the guest tests on Bochs, alone and on the ring-0 host (some minutes)
 	host/scripts/install-packages.sh bochs

@@ -3,6 +3,7 @@
  * registers while the guest's x87/SSE state is live, hence the brackets.
  */
 #include <capstone/capstone.h>
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,17 @@
 enum { PLACE_COLUMN = 44, TEXT_COLUMN = 70, HOST_PLACE_COLUMN = 16, HOST_TEXT_COLUMN = 50 };
 enum { INSN_BYTES_MAX = 15, NAMES_PER_LINE = 2 };
 
+#define STRING_OF(x)   #x
+#define LIBRARY(major) "libcapstone.so." STRING_OF(major)
+
+/* Loaded when traces are asked for: relocating its tables takes some milliseconds and 3 MiB, and
+ * hardly any run needs them. */
+static struct {
+    cs_err (*open)(cs_arch, cs_mode, csh *);
+    cs_insn *(*alloc)(csh);
+    bool (*disasm_iter)(csh, const uint8_t **, size_t *, uint64_t *, cs_insn *);
+} capstone;
+
 static csh guest32, guest16, host;
 static cs_insn *insn;            /* made before the sandbox is shut, used for every line */
 static const struct vm *subject; /* whose translations they are */
@@ -26,17 +38,29 @@ void log_watch(const struct vm *vm) {
     subject = vm;
 }
 
+static bool load_capstone(void) {
+    void *library = dlopen(LIBRARY(CS_API_MAJOR), RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL)
+        return false;
+    /* dlsym(3) gives pointers to functions as pointers to data */
+    *(void **)&capstone.open = dlsym(library, "cs_open");
+    *(void **)&capstone.alloc = dlsym(library, "cs_malloc");
+    *(void **)&capstone.disasm_iter = dlsym(library, "cs_disasm_iter");
+    return capstone.open && capstone.alloc && capstone.disasm_iter;
+}
+
 bool disasm_open(void) {
-    return cs_open(CS_ARCH_X86, CS_MODE_32, &guest32) == CS_ERR_OK &&
-           cs_open(CS_ARCH_X86, CS_MODE_16, &guest16) == CS_ERR_OK &&
-           cs_open(CS_ARCH_X86, CS_MODE_64, &host) == CS_ERR_OK && (insn = cs_malloc(host)) != NULL;
+    return load_capstone() && capstone.open(CS_ARCH_X86, CS_MODE_32, &guest32) == CS_ERR_OK &&
+           capstone.open(CS_ARCH_X86, CS_MODE_16, &guest16) == CS_ERR_OK &&
+           capstone.open(CS_ARCH_X86, CS_MODE_64, &host) == CS_ERR_OK &&
+           (insn = capstone.alloc(host)) != NULL;
 }
 
 /* Disassembles one instruction into *insn; one byte that is none becomes "(bad)". Returns its
  * length. */
 static size_t decode(csh handle, const uint8_t *code, size_t n, uint64_t address) {
     const uint8_t *next = code;
-    if (cs_disasm_iter(handle, &next, &n, &address, insn))
+    if (capstone.disasm_iter(handle, &next, &n, &address, insn))
         return (size_t)(next - code);
     strcpy(insn->mnemonic, "(bad)");
     insn->op_str[0] = '\0';
