@@ -42,6 +42,10 @@ void bt_user_end(struct vcpu *v, const struct host_user *u, struct host_regs *ne
  * interrupted registers, or with NULL from VMM code. Async-signal-safe. */
 void bt_kick(struct vcpu *v, struct host_regs *regs);
 
+/* INTR has risen within a callout. Translated code returns to the run loop soon, or where it sets
+ * IF if that is clear. */
+void bt_intr(struct vcpu *v);
+
 /* Tells where the guest's time goes, for translating what much of it is spent in once more
  * (heat.c). From a host signal/interrupt handler, with the interrupted registers, now and then and
  * at least every 10 ms; once a millisecond while it returns true, which says that samples make a

@@ -194,6 +194,24 @@ void exit_poll(struct translation *t) {
         emit_load(&t->e, R8, mop_base(REG_JUMP_CACHE, 0));
 }
 
+void exit_poll_sti(struct translation *t, uint32_t eip) {
+    struct emit *e = &t->e;
+
+    if (translation_single(t))
+        return;
+    emit_mov64_rr(e, R9, RCX);
+    emit_load(e, RCX, MOP_VCPU(ifl));
+    uint8_t *masked = emit_short(e, 0xe3); /* jrcxz */
+    emit_load64(e, RCX, MOP_VCPU(sti_exits));
+    uint8_t *quiet = emit_short(e, 0xe3);
+    emit_mov64_rr(e, RCX, R9);
+    emit_store_imm(e, MOP_VCPU(eip), eip);
+    emit_dispatch(t);
+    emit_bind_short(e, masked);
+    emit_bind_short(e, quiet);
+    emit_mov64_rr(e, RCX, R9);
+}
+
 void exit_callout(struct translation *t, callout_fn fn, uint64_t arg) {
     struct emit *e = &t->e;
 

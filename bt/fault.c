@@ -206,6 +206,16 @@ bool bt_sample(struct vcpu *v, struct host_regs *regs) {
     return warm || young;
 }
 
+void bt_intr(struct vcpu *v) {
+    if (v->ifl) {
+        bt_kick(v, NULL);
+        return;
+    }
+    /* the code that runs loads R13 from jc_now, which stays */
+    v->jc_sti = (uint64_t)(uintptr_t)v->vm->bt->poison;
+    v->sti_exits = true;
+}
+
 void bt_kick(struct vcpu *v, struct host_regs *regs) {
     struct bt *bt = v->vm->bt;
 
@@ -214,6 +224,7 @@ void bt_kick(struct vcpu *v, struct host_regs *regs) {
     bt->kicks++;
     v->vm->kicked = true;
     v->jc_now = v->jc_sti = (uint64_t)(uintptr_t)bt->poison;
+    v->sti_exits = true;
     v->returns_stale = true;
     if (!translated)
         return;

@@ -21,10 +21,13 @@ static void arm_poll(struct bt *bt, struct vcpu *v) {
 
     v->jc_sti = intr ? poison : cache;
     v->jc_now = intr && v->ifl ? poison : cache;
+    v->sti_exits = intr;
     /* a kick that came in between must not be lost */
     __asm__ volatile("" ::: "memory");
-    if (v->vm->kicked || v->vm->stop)
+    if (v->vm->kicked || v->vm->stop) {
         v->jc_now = v->jc_sti = poison;
+        v->sti_exits = true;
+    }
 }
 
 /* The translation to run at v->eip; NULL: a fault is pending. */

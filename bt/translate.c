@@ -208,7 +208,7 @@ static void begin_insn(struct translation *t, unsigned length) {
     t->next_eip = t->eip + length;
     translation_mark(t, t->eip, FIX_NONE);
     if (t->poll_in && --t->poll_in == 0)
-        exit_poll(t);
+        exit_poll_sti(t, t->eip);
 }
 
 /* False: there is no template for the instruction at t->eip. */
@@ -265,7 +265,7 @@ static bool emit_body(struct translation *t, unsigned max_insns) {
         translation_mark(t, t->eip, FIX_NONE);
         esp_settle(t);
         if (t->poll_in)
-            exit_poll(t);
+            exit_poll_sti(t, t->eip);
         exit_direct(t, t->eip, emit_jmp(&t->e));
     }
     t->block->length =

@@ -165,6 +165,9 @@ void exit_return(struct translation *t);
 void exit_emit_jump_cache(struct bt *bt, struct emit *e);
 /* Interrupt poll before the instruction at t->eip. */
 void exit_poll(struct translation *t);
+/* The same where IF may have been set, and guest EIP is `eip`: for what has waited for that. It is
+ * known already, so it costs no host exception. */
+void exit_poll_sti(struct translation *t, uint32_t eip);
 /* Block entry: leaves unless the page that the block's one crossing instruction ends on is still
  * the one it was translated from. */
 void exit_unless_second_page(struct translation *t);

@@ -69,7 +69,7 @@ static void set_intr(void *chip, unsigned input, bool level) {
     (void)input;
     vm->vcpu.intr_line = level;
     if (rises && !vm->board->in_run_loop)
-        bt_kick(&vm->vcpu, NULL);
+        bt_intr(&vm->vcpu);
 }
 
 static bool create_serial(struct board *b, struct bus *bus) {

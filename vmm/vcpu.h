@@ -115,6 +115,7 @@ struct vcpu {
     uint32_t sysflags;
     uint64_t jc_now;      /* R13 for translated code: jump cache, or the poison page (bt/run.c) */
     uint64_t jc_sti;      /* the same once IF is set: STI loads it */
+    uint64_t sti_exits;   /* not 0: that is the poison page, and STI leaves translated code */
     uint64_t exit_slot;   /* which block exit left translated code (bt/) */
     uint64_t host_rsp;    /* stack of the run loop while translated code runs */
     uint64_t tc_rsp;      /* stack of translated code during callouts; 0 in the run loop */

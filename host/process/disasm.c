@@ -140,6 +140,7 @@ static const struct {
     FIELD(sysflags),
     FIELD(jc_now),
     FIELD(jc_sti),
+    FIELD(sti_exits),
     FIELD(exit_slot),
     FIELD(host_rsp),
     FIELD(next_eip),

@@ -45,6 +45,19 @@ static void power_off_leaves(void **state) {
     EXPECT_LEAVE(callout_out(&cpu, IMM_PORT(0x80) | A_OP(1)));
 }
 
+/* What the access has raised is delivered before the next instruction, if it can be. */
+static void interrupts_leave(void **state) {
+    (void)state;
+    cpu.intr_line = true; /* as if by the device */
+    vcpu_set_eflags(&cpu, 0, EFL_IF);
+    EXPECT_NEXT(callout_out(&cpu, IMM_PORT(0x80) | A_OP(1)));
+    vcpu_set_eflags(&cpu, EFL_IF, EFL_IF);
+    EXPECT_LEAVE(callout_out(&cpu, IMM_PORT(0x80) | A_OP(1)));
+    EXPECT_LEAVE(callout_in(&cpu, IMM_PORT(0x80) | A_OP(1)));
+    cpu.shadow = SHADOW_STI;
+    EXPECT_NEXT(callout_out(&cpu, IMM_PORT(0x80) | A_OP(1)));
+}
+
 /* -- permission -- */
 
 static void user_with_bitmap(uint32_t limit) {
@@ -285,6 +298,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CALLOUT_TEST(in_merges_by_size),
         CALLOUT_TEST(out_takes_port_and_size),
+        CALLOUT_TEST(interrupts_leave),
         CALLOUT_TEST(power_off_leaves),
         CALLOUT_TEST(iopl_allows),
         CALLOUT_TEST(bitmap_is_per_bit),
