@@ -23,7 +23,8 @@ bool log_open(const struct options *o, char message[OPTIONS_MESSAGE]) {
     if (o->log_filter != NULL && !dfilter_parse(&log_filter, o->log_filter, message))
         return false;
     if ((o->log_mask & (LOG_IN_ASM | LOG_OUT_ASM)) != 0 && !disasm_open()) {
-        snprintf(message, OPTIONS_MESSAGE, "-d: in_asm and out_asm need Capstone, which does not start");
+        snprintf(message, OPTIONS_MESSAGE,
+                 "-d: in_asm and out_asm need Capstone, which does not start");
         return false;
     }
     return true;
