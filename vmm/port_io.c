@@ -54,8 +54,8 @@ static uint16_t port_operand(const struct vcpu *v, uint64_t arg) {
     return (uint16_t)(CO_RM(arg) ? v->gpr[EDX] : CO_IMM(arg));
 }
 
-/* The access is done. An interrupt that it has raised is taken at once: translated code would find it
- * by a host exception. */
+/* The access is done. An interrupt that it has raised is taken at once: translated code would find
+ * it by a host exception. */
 static enum callout_result finish(struct vcpu *v, uint16_t port, unsigned size) {
     debug_note_io(v, port, size);
     return v->vm->stop == VM_RUNNING && !cpu_can_interrupt(v) ? CALLOUT_NEXT : callout_leave(v);
