@@ -103,9 +103,11 @@ static void test_interrupt_inputs(void **state) {
     open_pic();
     only(1);
     vm.kicked = false;
+    vm.vcpu.ifl = EFL_IF;
     outb(0x60, 0xee); /* keyboard echo */
     assert_true(vm.vcpu.intr_line);
     assert_true(vm.kicked); /* translated code has to be told */
+    vm.vcpu.ifl = 0;
     assert_int_equal(board_intr_ack(&vm), 0x21);
     assert_int_equal(inb(0x60), 0xee);
     eoi();
