@@ -22,8 +22,8 @@ enum { INSN_BYTES_MAX = 15, NAMES_PER_LINE = 2 };
 #define STRING_OF(x)   #x
 #define LIBRARY(major) "libcapstone.so." STRING_OF(major)
 
-/* Loaded when traces are asked for: relocating its tables takes some milliseconds and 3 MiB, and
- * hardly any run needs them. */
+/* Loaded when traces are asked for: relocating its tables takes time and memory, and hardly any run
+ * needs them. */
 static struct {
     cs_err (*open)(cs_arch, cs_mode, csh *);
     cs_insn *(*alloc)(csh);

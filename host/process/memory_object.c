@@ -1,4 +1,6 @@
 /*
+ * Memory objects, in large pages where the host can.
+ *
  * Linux gives memfd_create(2) no large pages unless an administrator has asked for them, but gives
  * them to a tmpfs that was mounted with huge=always, and any process may mount one in a user
  * namespace of its own (user_namespaces(7)). A child does that, so that the VMM itself stays where

@@ -1,5 +1,5 @@
 /*
- * Guest RAM, windows and code memory of the process host.
+ * Memory of the process host: its tables, guest RAM, windows and code memory.
  *
  * Guest RAM is one memfd. A window is a reserved stretch of address space
  *
