@@ -218,13 +218,14 @@ struct bt {
     uint32_t thunk_enter, thunk_exit, thunk_exit_raw, thunk_exit_done, thunk_jump_miss;
     uint32_t thunk_return_miss, thunk_jump_check, thunk_jump_check_end;
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
-    uint32_t thunk_native, thunk_resume;
+    uint32_t thunk_native, thunk_resume, thunk_leave;
     struct insn insns[BLOCK_MAX_INSNS];
     uint32_t heat_clock;         /* samples of user code (heat.c) */
     uint32_t heated;             /* number of the code page that has become hot; 0 none */
     gla_t recent[RECENT_BLOCKS]; /* ring of the blocks dispatched last, for the panic report */
     uint32_t recent_count;
     uint64_t run_start_ns;
+    bool run_loop_next;           /* what runs has KEY_RUN_LOOP */
     uint8_t seen[INSN_MNEMONICS]; /* by mnemonic: coverage.c */
     bool native_refused;          /* the next instruction is the translator's (native.c) */
     struct native_gdt native_gdt;
@@ -240,9 +241,11 @@ struct bt {
  */
 #define POISON_BYTES sizeof(struct jump_cache)
 
-/* v->exit_slot: 0 just dispatch, EXIT_JUMP an indirect miss (fill the jump cache), else
- * EXIT_NUMBER + 2 of the exit to chain. */
+/* v->exit_slot: 0 just dispatch, EXIT_JUMP an indirect miss and EXIT_ONWARD a callout's way on
+ * (fill the jump cache), else EXIT_NUMBER + 2 of the exit to chain, where no number is that of
+ * block 0. */
 #define EXIT_JUMP             1u
+#define EXIT_ONWARD           2u
 #define EXIT_NUMBER(block, n) ((block) * (uint32_t)BLOCK_EXITS + (n))
 #define EXIT_SLOT(block, n)   (EXIT_NUMBER(block, n) + 2u)
 
@@ -352,7 +355,12 @@ void links_reset(struct bt *bt);
 /* Makes both tables, empty. False: no host memory. */
 bool jumpcache_create(struct bt *bt);
 /* Where the code for EIP runs; 0: not known. The table must be the one for the vCPU's key. */
-uint64_t jumpcache_find(const struct bt *bt, bool user, uint32_t eip);
+static inline uint64_t jumpcache_find(const struct bt *bt, bool user, uint32_t eip) {
+    const struct jump_cache *c = bt->jump_cache[user];
+    uint32_t index = eip % JUMP_CACHE_ENTRIES;
+
+    return c->minus_eip[index] + eip == 0 ? c->host[index] : 0;
+}
 /* Indirect jumps to the block's EIP go to it. */
 void jumpcache_fill(struct bt *bt, const struct block *b);
 /* They do no longer. */
@@ -432,6 +440,14 @@ void run_arm(struct bt *bt, struct vcpu *v);
 void run_prefill(const struct bt *bt, struct vcpu *v);
 /* Delivers v->exc. False: triple fault, the VM stops. */
 bool run_deliver_fault(struct bt *bt, struct vcpu *v);
+/* Delivers what is due. False: nothing was, translated code may run. */
+bool run_deliver_events(struct bt *bt, struct vcpu *v);
+/* Before code of CPL 3 is looked for: its window follows what the guest has invalidated. */
+void run_enter_user(struct vcpu *v);
+/* The block at gla is entered: bt_recent() will tell. */
+static inline void run_note(struct bt *bt, gla_t gla) {
+    bt->recent[bt->recent_count++ % RECENT_BLOCKS] = gla;
+}
 /* True: the run loop has something to do before the guest may go on. */
 static inline bool run_due(const struct vcpu *v) {
     const struct vm *vm = v->vm;
@@ -439,6 +455,14 @@ static inline bool run_due(const struct vcpu *v) {
     return vm->kicked || vm->stop || v->exc.pending || (v->nmi_pending && !v->nmi_blocked) ||
            (v->intr_line && v->ifl);
 }
+
+/* -- onward.c: from C code to the next block -- */
+/* Where the translation for the vCPU's state runs, if the jump cache knows. 0: it does not, or it
+ * is the run loop's; v->exit_slot says what that is to do about it. */
+uint64_t onward_known(struct bt *bt, struct vcpu *v);
+/* C code has made translated code leave. Where its host code goes on once the stack is emptied and
+ * the registers are loaded; 0: in the run loop. */
+uint64_t onward_go(struct vcpu *v);
 
 /* -- bt.c -- */
 /* Place of a callout in the statistics. */

@@ -14,7 +14,7 @@ static const struct {
     { offsetof(struct bt, thunk_##n), #n }
     THUNK(jump_miss), THUNK(exit),    THUNK(exit_raw), THUNK(exit_done),  THUNK(return_miss),
     THUNK(enter),     THUNK(callout), THUNK(prepare),  THUNK(commit),     THUNK(commit_stay),
-    THUNK(segment),   THUNK(native),  THUNK(resume),   THUNK(jump_check),
+    THUNK(segment),   THUNK(native),  THUNK(resume),   THUNK(jump_check), THUNK(leave),
 #undef THUNK
 };
 

@@ -57,13 +57,6 @@ void jumpcache_drop(struct bt *bt, const struct block *b) {
         clear(bt, cache_of(bt, b), index);
 }
 
-uint64_t jumpcache_find(const struct bt *bt, bool user, uint32_t eip) {
-    const struct jump_cache *c = bt->jump_cache[user];
-    uint32_t index = eip % JUMP_CACHE_ENTRIES;
-
-    return c->minus_eip[index] + eip == 0 ? c->host[index] : 0;
-}
-
 void jumpcache_flush(struct bt *bt, bool everything) {
     for (unsigned user = 0; user < 2; user++) {
         flush_log(bt, user, 0);

@@ -29,6 +29,9 @@
 #define KEY_WATCH     (1u << 26) /* data breakpoints: the VMM sees every operand (with SINGLE only) */
 #define KEY_FERR      (1u << 27) /* FERR# is asserted: the VMM sees every x87 instruction */
 
+/* Around each run of such a block the run loop has something to do. */
+#define KEY_RUN_LOOP (KEY_SINGLE | KEY_FERR)
+
 static inline bool key_user(uint32_t key) {
     return (key & KEY_CPL) == 3;
 }

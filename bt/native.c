@@ -316,16 +316,6 @@ static bool enter_kernel(struct vcpu *v, const struct host_user *u) {
     return false;
 }
 
-/* Where the translation for the vCPU's state runs, if the jump cache knows; 0: it does not. */
-static uint64_t known_translation(struct bt *bt, struct vcpu *v) {
-    uint32_t key = key_of(v, false);
-
-    if (vcpu_user(v) || key & (KEY_SINGLE | KEY_FERR) || !(key & KEY_FLAT(SEG_CS)))
-        return 0;
-    v->exit_slot = EXIT_JUMP; /* the run loop will enter it */
-    return bt->jump_key[0] == key ? jumpcache_find(bt, false, v->eip) : 0;
-}
-
 void bt_user_end(struct vcpu *v, const struct host_user *u, struct host_regs *next) {
     struct bt *bt = v->vm->bt;
     bool go_on = false;
@@ -343,7 +333,7 @@ void bt_user_end(struct vcpu *v, const struct host_user *u, struct host_regs *ne
         go_on = run_deliver_fault(bt, v);
     else if (u->vector != HOST_USER_KICKED)
         bt->native_refused = !(go_on = enter_kernel(v, u)) && !v->exc.pending;
-    uint64_t host = go_on ? known_translation(bt, v) : 0;
+    uint64_t host = go_on && !vcpu_user(v) ? onward_known(bt, v) : 0;
     if (!host)
         return;
     v->exit_slot = 0;

@@ -84,8 +84,8 @@ static bool may_skip_check(const struct bt *bt, const struct vcpu *v, const stru
 /* Links the exit that brought us here to the block it goes to. */
 static void link_exit(struct bt *bt, const struct vcpu *v, struct block *from, uint64_t slot,
                       struct block *to) {
-    if (slot == EXIT_JUMP) {
-        bt->stats.jump_misses++;
+    if (slot <= EXIT_ONWARD) {
+        bt->stats.jump_misses += slot == EXIT_JUMP;
         if (!(to->key & KEY_SINGLE))
             jumpcache_fill(bt, to);
         return;
@@ -111,7 +111,7 @@ static void link_exit(struct bt *bt, const struct vcpu *v, struct block *from, u
 static void take_exit(struct bt *bt, struct vcpu *v) {
     uint64_t slot = v->exit_slot;
 
-    if (slot > EXIT_JUMP)
+    if (slot > EXIT_ONWARD)
         v->eip =
             block_exits(bt, &bt->blocks[(slot - 2) / BLOCK_EXITS])[(slot - 2) % BLOCK_EXITS].target;
 }
@@ -140,12 +140,15 @@ void run_enter(struct bt *bt, struct vcpu *v, uint32_t host) {
     v->tc_rsp = 0;
 }
 
+void run_enter_user(struct vcpu *v) {
+    uint32_t before = activity_begin(v, ACTIVITY_WINDOWS);
+    mmu_enter_user(v);
+    activity_end(v, before);
+}
+
 static void run_translated(struct bt *bt, struct vcpu *v) {
-    if (vcpu_user(v)) {
-        uint32_t before = activity_begin(v, ACTIVITY_WINDOWS);
-        mmu_enter_user(v);
-        activity_end(v, before);
-    }
+    if (vcpu_user(v))
+        run_enter_user(v);
     uint32_t key = key_of(v, bt->native_refused);
     uint8_t shadow = v->shadow;
     /* RF is cleared by the instruction that it lets pass a breakpoint. Where none is enabled no
@@ -155,7 +158,7 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
     struct block *from = NULL;
     uint64_t slot = v->exit_slot;
 
-    if (slot > EXIT_JUMP)
+    if (slot > EXIT_ONWARD)
         from = &bt->blocks[(slot - 2) / BLOCK_EXITS];
     bt->native_refused = false;
     bt->stats.dispatches++;
@@ -167,14 +170,16 @@ static void run_translated(struct bt *bt, struct vcpu *v) {
         v->exit_slot = 0;
         return;
     }
-    bt->recent[bt->recent_count++ % RECENT_BLOCKS] = b->gla;
+    run_note(bt, b->gla);
     if (!(key & KEY_SINGLE))
         jumpcache_use(bt, key);
     if (slot)
         link_exit(bt, v, from, slot, b);
     v->exit_slot = 0;
     run_arm(bt, v);
+    bt->run_loop_next = key & KEY_RUN_LOOP;
     run_enter(bt, v, block_entry(b));
+    bt->run_loop_next = false;
     if (key & KEY_FERR)
         fpu_error_settle(v);
     if (key & KEY_SINGLE)
@@ -226,8 +231,7 @@ bool run_deliver_fault(struct bt *bt, struct vcpu *v) {
     return false;
 }
 
-/* Delivers what is due. False: nothing was, translated code may run. */
-static bool deliver_events(struct bt *bt, struct vcpu *v) {
+bool run_deliver_events(struct bt *bt, struct vcpu *v) {
     struct vm *vm = v->vm;
 
     if (v->exc.pending) {
@@ -268,7 +272,7 @@ void bt_run(struct vcpu *v) {
                 v->exit_slot = 0;
         }
         v->activity = ACTIVITY_DELIVER;
-        if (deliver_events(bt, v))
+        if (run_deliver_events(bt, v))
             continue;
         v->activity = ACTIVITY_RUN_LOOP;
         if (v->prefill)

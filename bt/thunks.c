@@ -10,6 +10,8 @@
  *   jump_check          it is to be looked up there (entry.c)
  *   return_miss         EIP in R8 is not the one behind the call of the pair, or there was none:
  *                       empties the stack of return addresses, takes the jump cache
+ *   leave               C code wants translated code to be left: goes on where onward.c says, or
+ *                       by exit_done
  *   callout             calls R8(vcpu, R9), number R10 in the statistics; leaves if it says so
  *   prepare             checked operand: linear address R8, size and access R9, EIP R10;
  *                       returns the pointer in R9, or leaves with a fault
@@ -187,10 +189,21 @@ static void emit_jump_check(struct bt *bt, struct emit *e) {
     bt->thunk_jump_check_end = (uint32_t)(e->p - bt->code.rw);
 }
 
-/* Leaves translated code with exit_slot 0 and struct vcpu up to date. */
+/* C code has said so, on the run loop's stack; struct vcpu is up to date. */
 static void emit_leave(struct bt *bt, struct emit *e) {
-    emit_store_imm(e, MOP_VCPU(exit_slot), 0);
-    emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_exit_done));
+    emit_patch32(emit_jmp(e), bt_rw(bt, bt->thunk_leave));
+}
+
+static void emit_onward(struct bt *bt, struct emit *e) {
+    bt->thunk_leave = begin(bt, e);
+    emit_mov64_rr(e, RDI, REG_VCPU);
+    emit_c_call(e, (const void *)onward_go);
+    emit_op_reg(e, OP_W, 0x85, RAX, RAX);
+    emit_patch32(emit_jcc(e, CC_E), bt_rw(bt, bt->thunk_exit_done));
+    emit_mov64_rr(e, R8, RAX);
+    emit_load64(e, RSP, MOP_VCPU(tc_stack));
+    emit_load_all(e);
+    emit_jmp_reg(e, R8);
 }
 
 /* From the stack of translated code to the run loop's (16-byte aligned, as C wants it) and back.
@@ -331,6 +344,7 @@ void thunks_emit(struct bt *bt) {
     emit_return_miss(bt, &e);
     emit_jump_check(bt, &e);
     emit_enter(bt, &e);
+    emit_onward(bt, &e);
     emit_callout(bt, &e);
     emit_prepare(bt, &e);
     emit_commit(bt, &e, false);

@@ -84,6 +84,7 @@ static void print_translator(stats_print_fn print, const struct bt_stats *b, con
     count(print, "exits chained", b->chained);
     count(print, "exits unchained", b->unchained);
     count(print, "dispatches", b->dispatches);
+    count(print, "dispatches spared by callouts", b->onward);
     share(print, "exits chained at the end", b->chained - b->unchained, b->exits);
     /* a return that misses becomes an indirect jump */
     uint64_t jumps = v->indirect_jumps + v->return_misses;

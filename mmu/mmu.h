@@ -11,9 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmm/x86.h"
+#include "vmm/vcpu.h"
 
-struct vcpu;
 struct vm;
 struct mmu;
 struct memmap;
@@ -83,7 +82,9 @@ enum mmu_fault mmu_window_fault(struct vcpu *v, gla_t gla, bool write, gpa_t *gp
 /* The same for an instruction fetch of user code that runs natively. */
 enum mmu_fault mmu_window_fetch(struct vcpu *v, gla_t gla);
 /* True: code of this view is to be translated in direct form. */
-bool mmu_view_direct(struct vcpu *v, bool user);
+static inline bool mmu_view_direct(const struct vcpu *v, bool user) {
+    return v->window_base[user] != 0;
+}
 /* May the present address space, which has no window for CPL 3, get one in time? */
 bool mmu_view_may_grow(const struct vcpu *v);
 /* Called about every few milliseconds of guest run time at CPL 3: the current address space has

@@ -38,10 +38,6 @@ void window_select(struct vcpu *v) {
     }
 }
 
-bool mmu_view_direct(struct vcpu *v, bool user) {
-    return v->window_base[user] != 0;
-}
-
 /* -- budget -- */
 
 /* An upper bound of the host mappings in use: a window with b breaks has at most b + 1. */

@@ -63,12 +63,6 @@ static const uint8_t *stack0_at(const struct vcpu *v) {
     return reach(v, v->tr.base + STACK0, 8, false);
 }
 
-/* vcpu_set_seg for CS and SS. */
-static inline void set_segment(struct vcpu *v, unsigned sreg, const struct seg *s) {
-    v->seg[sreg] = *s;
-    v->seg_base[sreg] = s->base;
-}
-
 /* An entry is made from what memory holds behind the transfer, which may have written to the tables
  * itself: the hidden part must be what this descriptor gives, accessed bit and all. */
 static bool comes_from(const struct seg *s, uint64_t descriptor) {
@@ -132,8 +126,8 @@ bool recall_deliver(struct vcpu *v, const struct interrupt_event *e) {
     frame = put(frame, e->image);
     frame = put(frame, v->gpr[ESP]);
     put(frame, v->seg[SEG_SS].sel);
-    set_segment(v, SEG_CS, &g->cs);
-    set_segment(v, SEG_SS, &g->ss);
+    vcpu_set_cs_ss(v, SEG_CS, &g->cs);
+    vcpu_set_cs_ss(v, SEG_SS, &g->ss);
     v->gpr[ESP] = esp;
     v->cpl = 0;
     v->eip = g->eip;
@@ -196,8 +190,8 @@ bool recall_iret(struct vcpu *v) {
     vcpu_update_eflags(v, f[2],
                        EFL_ARITH | EFL_DF | EFL_TF | EFL_NT | EFL_RF | EFL_AC | EFL_ID | EFL_IF |
                            EFL_IOPL);
-    set_segment(v, SEG_CS, &r->cs);
-    set_segment(v, SEG_SS, &r->ss);
+    vcpu_set_cs_ss(v, SEG_CS, &r->cs);
+    vcpu_set_cs_ss(v, SEG_SS, &r->ss);
     v->gpr[ESP] = f[3];
     v->eip = f[0];
     v->cpl = 3;

@@ -256,4 +256,10 @@ void vcpu_reset(struct vcpu *v);
 /* Installs a segment register's hidden part, keeping seg_base[] (and cpl for CS/SS left alone). */
 void vcpu_set_seg(struct vcpu *v, unsigned sreg, const struct seg *s);
 
+/* The same for CS and SS only. */
+static inline void vcpu_set_cs_ss(struct vcpu *v, unsigned sreg, const struct seg *s) {
+    v->seg[sreg] = *s;
+    v->seg_base[sreg] = s->base;
+}
+
 #endif
