@@ -158,13 +158,13 @@ struct native_ldt {
 /* A hint that expires (hints.c). */
 struct brief_hint {
     gla_t gla;
-    uint32_t kick; /* bt->kicks when it was set */
+    uint64_t since_ns; /* bt->kick_ns when it was set */
 };
 
 /* An instruction that the guest takes faults at (hints.c). */
 struct fault_site {
     gla_t gla;
-    uint32_t kick; /* bt->kicks at the first of `count` faults */
+    uint64_t since_ns; /* bt->kick_ns at the first of `count` faults */
     uint32_t count;
 };
 
@@ -201,16 +201,16 @@ struct bt {
     uint32_t *jump_log[2][2];
     uint32_t jump_log_count[2][2];
     uint32_t jump_key[2]; /* the key of all blocks in each jump cache */
-    /* indices of the user's at which jumps came to wrong blocks, and bt->kicks when that was last
+    /* indices of the user's at which jumps came to wrong blocks, and bt->kick_ns when that was last
      * forgotten (entry.c) */
     uint64_t no_door[JUMP_CACHE_ENTRIES / 64];
-    uint32_t no_door_since;
+    uint64_t no_door_ns;
     void *poison;
     uint32_t *hints; /* gla or HINT_DIVIDE(gla) of instructions, plus 1; hash set (hints.c) */
     struct brief_hint brief_hints[BRIEF_HINTS]; /* the oldest first */
     unsigned brief_count;
     struct fault_site fault_sites[FAULT_SITES];
-    uint32_t kicks; /* bt_kick calls: a clock that ticks every 10 ms or sooner */
+    uint64_t kick_ns;                     /* host_clock_ns() at the last bt_kick(): good to 10 ms */
     uint64_t hint_pages[HINT_PAGES / 64]; /* pages that may have hints */
     struct insn_decoder *decoder;
     struct insn_template *templates; /* TEMPLATES of them, by hash (template.h) */
@@ -397,8 +397,9 @@ bool hint_get(const struct bt *bt, gla_t gla);
 bool hint_after_fault(struct bt *bt, gla_t gla);
 /* It is one from now on, unless others take its place. */
 void hint_set(struct bt *bt, gla_t gla);
-/* It is one for half a second at most: kicks are its clock. */
-void hint_set_brief(struct bt *bt, gla_t gla);
+/* It is one for half a second at most. False: so many are that this has taken the oldest's place.
+ */
+bool hint_set_brief(struct bt *bt, gla_t gla);
 /* Forgets those whose time is over, and the translations that had them. Called at kicks. */
 void hint_expire(struct bt *bt);
 

@@ -21,7 +21,7 @@
 #include "bt/regs.h"
 #include "bt/translation.h"
 
-enum { NO_DOOR_KICKS = 500 };
+#define NO_DOOR_NS 5000000000u
 
 void entry_emit(struct translation *t) {
     struct emit *e = &t->e;
@@ -46,8 +46,8 @@ static uint64_t *bits_with(struct bt *bt, uint32_t eip) {
 }
 
 uint64_t entry_door(struct bt *bt, const struct block *b) {
-    if (bt->kicks - bt->no_door_since >= NO_DOOR_KICKS) {
-        bt->no_door_since = bt->kicks;
+    if (bt->kick_ns - bt->no_door_ns >= NO_DOOR_NS) {
+        bt->no_door_ns = bt->kick_ns;
         memset(bt->no_door, 0, sizeof bt->no_door);
     }
     bool checks = b->has_check && !(*bits_with(bt, b->eip) & bit_of(b->eip));

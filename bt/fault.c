@@ -111,7 +111,8 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
         make_checked(bt, at, offset, "writes a page with code");
         return false;
     case MMU_FAULT_CHURNS:
-        hint_set_brief(bt, instruction(at));
+        if (!hint_set_brief(bt, instruction(at)))
+            mmu_view_give_up(v); /* all of it reaches such pages, a stack's perhaps */
         retranslate(bt, at, offset, "a page that changes all the time");
         return false;
     case MMU_FAULT_CHECKED:
@@ -221,7 +222,7 @@ void bt_kick(struct vcpu *v, struct host_regs *regs) {
 
     bool translated = regs && in_code(bt, regs);
 
-    bt->kicks++;
+    bt->kick_ns = host_clock_ns();
     v->vm->kicked = true;
     v->jc_now = v->jc_sti = (uint64_t)(uintptr_t)bt->poison;
     v->sti_exits = true;

@@ -10,9 +10,9 @@
  */
 #include "bt/bt_priv.h"
 
-/* So many faults at one instruction between so many kicks, which come every 10 ms or sooner. */
-enum { FAULTS_BEFORE_CHECKED = 64, FAULT_KICKS = 2 };
-enum { BRIEF_KICKS = 50 };
+/* So many faults at one instruction within so long by bt->kick_ns. */
+enum { FAULTS_BEFORE_CHECKED = 64, FAULTS_NS = 20000000 };
+enum { BRIEF_NS = 500000000 };
 
 static uint32_t slot_of(gla_t gla) {
     return (gla * 0x9e3779b1u) >> 18 & (HINTS - 1);
@@ -57,24 +57,27 @@ static void forget_oldest(struct bt *bt) {
     memmove(bt->brief_hints, bt->brief_hints + 1, bt->brief_count * sizeof *bt->brief_hints);
 }
 
-void hint_set_brief(struct bt *bt, gla_t gla) {
+bool hint_set_brief(struct bt *bt, gla_t gla) {
+    bool full = bt->brief_count == BRIEF_HINTS;
+
     if (hint_get(bt, gla))
-        return;
-    if (bt->brief_count == BRIEF_HINTS)
+        return true;
+    if (full)
         forget_oldest(bt);
-    bt->brief_hints[bt->brief_count++] = (struct brief_hint){gla, bt->kicks};
+    bt->brief_hints[bt->brief_count++] = (struct brief_hint){gla, bt->kick_ns};
     hint_set(bt, gla);
+    return !full;
 }
 
 void hint_expire(struct bt *bt) {
-    while (bt->brief_count && bt->kicks - bt->brief_hints[0].kick >= BRIEF_KICKS)
+    while (bt->brief_count && bt->kick_ns - bt->brief_hints[0].since_ns >= BRIEF_NS)
         forget_oldest(bt);
 }
 
 bool hint_after_fault(struct bt *bt, gla_t gla) {
     struct fault_site *s = &bt->fault_sites[slot_of(gla) % FAULT_SITES];
 
-    if (s->gla != gla || bt->kicks - s->kick > FAULT_KICKS)
-        *s = (struct fault_site){.gla = gla, .kick = bt->kicks};
+    if (s->gla != gla || bt->kick_ns - s->since_ns > FAULTS_NS)
+        *s = (struct fault_site){.gla = gla, .since_ns = bt->kick_ns};
     return ++s->count >= FAULTS_BEFORE_CHECKED;
 }

@@ -268,7 +268,7 @@ void bt_run(struct vcpu *v) {
             service(v);
             heat_apply(bt);
             hint_expire(bt);
-            if (vcpu_user(v) && mmu_view_tick(v))
+            if (mmu_view_tick(v))
                 v->exit_slot = 0;
         }
         v->activity = ACTIVITY_DELIVER;

@@ -88,6 +88,8 @@ struct host_regs {
 /* True: translated code of CPL 3 has its window at FS.base, all other at GS.base; so going from one
  * to the other writes neither. False: both have it at GS.base. */
 bool host_user_fs(void);
+/* True: a call of host_set_window() with another window takes as long as a page fault. */
+bool host_window_switch_dear(void);
 /* Sets FS.base or GS.base for translated code of CPL 3 or of CPL 0 to 2. */
 void host_set_window(bool user, uint64_t base);
 

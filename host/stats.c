@@ -138,6 +138,7 @@ static void print_mmu(stats_print_fn print, const struct mmu_stats *m) {
     count(print, "window protects", m->window_protects);
     count(print, "windows evicted", m->windows_evicted);
     count(print, "address spaces promoted", m->views_promoted);
+    count(print, "address spaces demoted", m->views_demoted);
     count(print, "code pages protected", m->code_protects);
     count(print, "MMIO reads", m->mmio_reads);
     count(print, "MMIO writes", m->mmio_writes);

@@ -263,6 +263,7 @@ static enum mmu_fault window_fault(struct vcpu *v, gla_t gla, unsigned access, g
     if (!w)
         return MMU_FAULT_CHECKED;
     m->stats.window_faults++;
+    window_pays(m, w);
     if (!gwalk_access(v, gla, access | (user ? MMU_USER : 0), &walk)) {
         m->stats.guest_faults++;
         revalidate_page(v, w, gla);

@@ -17,6 +17,9 @@
 /* With fewer mappings than this, windows would evict each other all the time. */
 #define BUDGET_MIN 256u
 
+/* What a call of the host is taken to cost before there was one. */
+#define CALL_NS_AT_FIRST 1000u
+
 /* Pages of kernel text that are write-protected together: an aligned group. */
 #define PROTECT_GROUP 64u
 
@@ -30,6 +33,7 @@ struct mmu *mmu_create(struct vm *vm) {
         return NULL;
     m->vm = vm;
     m->budget = host_window_budget();
+    m->call_ns = CALL_NS_AT_FIRST;
     if (m->budget >= BUDGET_MIN)
         window_create(&m->kernel, false); /* without it all goes by checked operands */
     vm->mmu = m;
@@ -146,6 +150,8 @@ void mmu_enter_user(struct vcpu *v) {
 
     if (!m->current && (v->vm->form == VM_FORM_DIRECT || v->vm->form == VM_FORM_SHORT))
         promote_at_once(v);
+    if (m->current)
+        promote_reconsider(v);
     if (n == 0)
         return;
     m->stale_count = 0;

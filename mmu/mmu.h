@@ -87,9 +87,12 @@ static inline bool mmu_view_direct(const struct vcpu *v, bool user) {
 }
 /* May the present address space, which has no window for CPL 3, get one in time? */
 bool mmu_view_may_grow(const struct vcpu *v);
-/* Called about every few milliseconds of guest run time at CPL 3: the current address space has
- * proved long-lived; gives it a window. True when the view's form changed. */
+/* Called every 10 ms of guest run time or sooner. At CPL 3 the current address space has proved
+ * long-lived, and gets a window, or has made use of it. True when the view's form changed. */
 bool mmu_view_tick(struct vcpu *v);
+/* The present code of CPL 3 is badly served by its window: it will lose that, if it can do without.
+ */
+void mmu_view_give_up(struct vcpu *v);
 /* Fills the windows' entry for an address the guest's #PF handler has just mapped. */
 void mmu_prefill(struct vcpu *v, gla_t gla);
 
@@ -102,7 +105,8 @@ void mmu_cr3_loaded(struct vcpu *v);
 void mmu_mode_changed(struct vcpu *v);
 void mmu_invlpg(struct vcpu *v, gla_t gla);
 /* CPL 3 code is about to run: does to its window what INVLPG has asked for since it last ran.
- * Guests invalidate page by page; the host is called once for each run of pages. */
+ * Guests invalidate page by page; the host is called once for each run of pages. Takes the window
+ * away if it costs more than it gives. */
 void mmu_enter_user(struct vcpu *v);
 /* Loads v->pdpte from CR3 (PAE). False: a reserved bit is set, #GP(0) pending. */
 bool mmu_load_pdpte(struct vcpu *v, uint32_t cr3);
@@ -116,7 +120,7 @@ void mmu_memory_changed(struct vm *vm);
 struct mmu_stats {
     uint64_t walks, tlb_fills, window_faults, window_maps, window_unmaps, window_protects;
     uint64_t guest_faults, cr3_loads, revalidations, revalidated_pages, dropped_pages;
-    uint64_t mmio_reads, mmio_writes, code_protects, windows_evicted, views_promoted;
+    uint64_t mmio_reads, mmio_writes, code_protects, windows_evicted, views_promoted, views_demoted;
     uint64_t mappings, mappings_peak;
 };
 const struct mmu_stats *mmu_stats(const struct vm *vm);

@@ -19,8 +19,9 @@
 /* How old an address space without a window is (promote.c). */
 struct space {
     uint32_t cr3;
-    uint32_t ticks;    /* mmu_view_tick calls it has seen; 0: free entry */
-    gla_t mark_gla;    /* a user page it had at its first tick ... */
+    uint32_t ticks; /* mmu_view_tick calls it has seen */
+    uint8_t losses; /* windows it has lost because they cost too much; with ticks 0: free entry */
+    gla_t mark_gla; /* a user page it had at its first tick ... */
     uint64_t mark_pde; /* ... and the directory entry above it, to know a successor at this CR3 */
     uint64_t tick_ns;  /* host time of the last call that counted */
     uint64_t used;     /* value of use_clock at its last tick */
@@ -51,6 +52,9 @@ struct mmu {
     struct window kernel;
     struct window user[USER_WINDOWS];
     struct window *current;           /* the current address space's window for CPL 3, or NULL */
+    const struct window *entered;     /* the last one that CPL 3 ran with */
+    uint64_t tick_ns;                 /* host time of the last mmu_view_tick */
+    uint64_t call_ns;                 /* what a call of the host for a window takes on average */
     uint32_t stale_page[STALE_PAGES]; /* pages of `current` to look at before CPL 3 runs again */
     unsigned stale_count;             /* more than STALE_PAGES: all of them */
     struct churn churn[CHURN_SLOTS];

@@ -1,7 +1,15 @@
 /*
- * Which address spaces get a window for CPL 3. A child that forks, execs and ends within a few
- * milliseconds never repays its window's fills; an address space that is still there after some
- * ticks of run time does. Correctness does not depend on any of this.
+ * Which address spaces get a window for CPL 3, and which lose it. A child that forks, execs and
+ * ends within a few milliseconds never repays its window's fills; an address space that is still
+ * there after some ticks of run time does.
+ *
+ * Others live long and still do not repay it: a shell that does nothing but fork has most of its
+ * pages write-protected and written again for each child, and two processes that pass a byte to and
+ * fro change windows all the time, where that is dear. So a window has a credit. Running with it
+ * earns, calls of the host and its faults are paid. Whose credit is used up goes on in checked
+ * form, and must run twice as long as the last time to get another.
+ *
+ * Correctness does not depend on any of this.
  */
 #include "mmu/promote.h"
 
@@ -13,6 +21,11 @@
 #define TICKS_TO_PROMOTE 2u
 #define TICK_NS          1000000u /* calls closer together than this count once */
 
+#define CREDIT_NEW   10000000  /* ns: for the first fills */
+#define CREDIT_MOST  100000000 /* a window with so much has proved itself */
+#define EARN_MOST_NS 10000000  /* ticks are no further apart */
+#define LOSSES_MOST  6u
+
 static uint32_t key(const struct vcpu *v) {
     return v->cr3 & (gwalk_pae(v) ? ~31u : PAGE_MASK);
 }
@@ -23,16 +36,30 @@ static uint64_t pde_mark(const struct vcpu *v, gla_t gla) {
     return gwalk_pde_gpa(v, gla, &gpa) ? gwalk_load(v, gpa) & ~(uint64_t)(PTE_A | PTE_D) : 0;
 }
 
-static struct space *find_space(struct mmu *m, uint32_t cr3) {
-    struct space *oldest = &m->space[0];
+static bool known(const struct space *s) {
+    return s->ticks > 0 || s->losses > 0;
+}
+
+/* The entry of the current address space, which is at CPL 3; new if what was known at this CR3 was
+ * another's. */
+static struct space *find_space(struct vcpu *v) {
+    struct mmu *m = v->vm->mmu;
+    struct space *found = &m->space[0];
     for (unsigned i = 0; i < SPACES; i++) {
-        if (m->space[i].ticks > 0 && m->space[i].cr3 == cr3)
-            return &m->space[i];
-        if (m->space[i].used < oldest->used)
-            oldest = &m->space[i];
+        struct space *s = &m->space[i];
+        if (known(s) && s->cr3 == key(v)) {
+            found = s;
+            break;
+        }
+        if (s->used < found->used)
+            found = s;
     }
-    *oldest = (struct space){.cr3 = cr3};
-    return oldest;
+    if (!known(found) || found->cr3 != key(v) || pde_mark(v, found->mark_gla) != found->mark_pde) {
+        gla_t stack = v->seg_base[SEG_SS] + v->gpr[ESP];
+        *found = (struct space){.cr3 = key(v), .mark_gla = stack, .mark_pde = pde_mark(v, stack)};
+    }
+    found->used = ++m->use_clock;
+    return found;
 }
 
 /* A window slot for a new owner: never used, or made over from the longest unused. NULL: none. */
@@ -83,6 +110,7 @@ static bool promote(struct vcpu *v) {
     w->in_use = true;
     w->cr3 = key(v);
     w->used = m->use_clock;
+    w->credit = CREDIT_NEW;
     m->current = w;
     m->stats.views_promoted++;
     window_select(v);
@@ -105,25 +133,63 @@ bool mmu_view_may_grow(const struct vcpu *v) {
            v->vm->form != VM_FORM_CHECKED;
 }
 
+/* It has run for this long, if not longer. */
+static void earn(struct vcpu *v, uint64_t ns) {
+    struct window *w = v->vm->mmu->current;
+
+    w->credit += (int64_t)(ns < EARN_MOST_NS ? ns : EARN_MOST_NS);
+    if (w->credit < CREDIT_MOST)
+        return;
+    w->credit = CREDIT_MOST;
+    find_space(v)->losses = 0;
+}
+
+void promote_reconsider(struct vcpu *v) {
+    struct mmu *m = v->vm->mmu;
+    struct window *w = m->current;
+
+    if (w != m->entered && host_window_switch_dear())
+        window_pays(m, w);
+    /* native code has no checked form */
+    if (w->credit >= 0 || v->vm->form != VM_FORM_AUTO || host_user_can()) {
+        m->entered = w;
+        return;
+    }
+    struct space *s = find_space(v);
+    if (s->losses < LOSSES_MOST)
+        s->losses++;
+    promote_release(m, w);
+    window_select(v);
+    m->stats.views_demoted++;
+    if (LOG_ON(LOG_MMU))
+        host_log("mmu: address space cr3 %08x loses its window, time %u", v->cr3, s->losses);
+}
+
+void mmu_view_give_up(struct vcpu *v) {
+    struct window *w = v->vm->mmu->current;
+
+    if (w && vcpu_user(v))
+        w->credit = -1;
+}
+
 bool mmu_view_tick(struct vcpu *v) {
     struct mmu *m = v->vm->mmu;
+    uint64_t now = host_clock_ns(), since = now - m->tick_ns;
+
+    m->tick_ns = now;
+    if (!vcpu_user(v))
+        return false;
+    if (m->current)
+        earn(v, since);
     if (!mmu_view_may_grow(v))
         return false;
 
-    struct space *s = find_space(m, key(v));
-    uint64_t now = host_clock_ns();
-    s->used = ++m->use_clock;
+    struct space *s = find_space(v);
     if (s->ticks > 0 && now - s->tick_ns < TICK_NS)
         return false;
     s->tick_ns = now;
-    if (s->ticks == 0 || pde_mark(v, s->mark_gla) != s->mark_pde) {
-        s->ticks = 0;
-        s->mark_gla = v->seg_base[SEG_SS] + v->gpr[ESP];
-        s->mark_pde = pde_mark(v, s->mark_gla);
-    }
-    if (++s->ticks < TICKS_TO_PROMOTE)
+    if (++s->ticks < TICKS_TO_PROMOTE << s->losses)
         return false;
-
     s->ticks = 0;
     return promote(v);
 }

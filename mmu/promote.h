@@ -11,6 +11,8 @@
 struct window *promote_find(struct vcpu *v);
 /* Gives the current address space a window now, if it has none (VM_FORM_DIRECT). */
 void promote_at_once(struct vcpu *v);
+/* Takes the window from the current address space if it costs more than it gives. */
+void promote_reconsider(struct vcpu *v);
 /* Takes the window from its address space. */
 void promote_release(struct mmu *m, struct window *w);
 /* Forgets all address spaces. */

@@ -66,6 +66,7 @@ struct window {
     bool in_use; /* user windows: belongs to the address space cr3 */
     uint32_t cr3;
     uint64_t used;   /* use_clock when last current */
+    int64_t credit;  /* ns that the host may spend on it (promote.c) */
     uint32_t mapped; /* pages */
     uint32_t breaks; /* places where a host mapping must begin or end: bounds their number */
     uint64_t present[REGIONS / 64];

@@ -108,6 +108,16 @@ bool window_churns(const struct mmu *m, const struct window *w, uint32_t page) {
 
 /* -- changes -- */
 
+/* The host was called for the window: how long such calls take tells what it costs. */
+static void call_end(struct mmu *m, struct window *w, uint64_t start) {
+    uint64_t most = 4 * m->call_ns, ns = host_clock_ns() - start;
+
+    if (ns > most) /* it was interrupted */
+        ns = most;
+    m->call_ns = (m->call_ns * 15 + ns) / 16;
+    window_pays(m, w);
+}
+
 static void set_entries(struct mmu *m, struct window *w, uint32_t page, uint32_t n,
                         uint32_t entry) {
     for (uint32_t i = 0; i < n; i++)
@@ -119,8 +129,11 @@ bool window_map(struct mmu *m, struct window *w, uint32_t page, uint32_t n, uint
     bool executable = !((entry | r->pde[page / HALF_PAGES & 1]) & SE_NX);
 
     m->stats.window_maps++;
-    if (!host_window_map(w->host, page << PAGE_SHIFT, entry & SE_FRAME, (uint64_t)n << PAGE_SHIFT,
-                         entry & SE_D, w->nx && executable)) {
+    uint64_t start = host_clock_ns();
+    bool done = host_window_map(w->host, page << PAGE_SHIFT, entry & SE_FRAME,
+                                (uint64_t)n << PAGE_SHIFT, entry & SE_D, w->nx && executable);
+    call_end(m, w, start);
+    if (!done) {
         window_drop(m, w, page, n);
         return false;
     }
@@ -128,10 +141,18 @@ bool window_map(struct mmu *m, struct window *w, uint32_t page, uint32_t n, uint
     return true;
 }
 
+static bool protect(struct mmu *m, struct window *w, uint32_t page, uint32_t n, bool writable) {
+    m->stats.window_protects++;
+    uint64_t start = host_clock_ns();
+    bool done =
+        host_window_protect(w->host, page << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT, writable);
+    call_end(m, w, start);
+    return done;
+}
+
 bool window_allow_write(struct mmu *m, struct window *w, uint32_t page, uint32_t n,
                         uint32_t entry) {
-    m->stats.window_protects++;
-    if (!host_window_protect(w->host, page << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT, true)) {
+    if (!protect(m, w, page, n, true)) {
         window_drop(m, w, page, n);
         return false;
     }
@@ -140,8 +161,7 @@ bool window_allow_write(struct mmu *m, struct window *w, uint32_t page, uint32_t
 }
 
 void window_write_protect(struct mmu *m, struct window *w, uint32_t page, uint32_t n) {
-    m->stats.window_protects++;
-    if (!host_window_protect(w->host, page << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT, false)) {
+    if (!protect(m, w, page, n, false)) {
         window_drop(m, w, page, n);
         return;
     }
@@ -161,7 +181,10 @@ static void unmap_all(struct mmu *m, struct window *w) {
 
 void window_drop(struct mmu *m, struct window *w, uint32_t page, uint32_t n) {
     m->stats.window_unmaps++;
-    if (!host_window_unmap(w->host, page << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT)) {
+    uint64_t start = host_clock_ns();
+    bool done = host_window_unmap(w->host, page << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT);
+    call_end(m, w, start);
+    if (!done) {
         unmap_all(m, w);
         return;
     }

@@ -26,6 +26,16 @@ void window_select(struct vcpu *v);
 void window_note_churn(struct mmu *m, const struct window *w, uint32_t page);
 bool window_churns(const struct mmu *m, const struct window *w, uint32_t page);
 
+/* What a call of the host, or a fault, for a window is taken to cost: faults are dearer than the
+ * average call, and their time has been counted as running. */
+#define WINDOW_CALL_COSTS 4
+
+/* The host has been called or has faulted for the window (promote.c). */
+static inline void window_pays(struct mmu *m, struct window *w) {
+    if (w->credit >= 0)
+        w->credit -= (int64_t)(WINDOW_CALL_COSTS * m->call_ns);
+}
+
 /* Makes sure that `more` mappings fit the budget and the region of `page` exists or can be made,
  * evicting whole windows where needed (also w). False: not even then. */
 bool window_make_room(struct mmu *m, struct window *w, uint32_t page, unsigned more);

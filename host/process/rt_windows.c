@@ -215,6 +215,10 @@ bool host_user_fs(void) {
 #endif
 }
 
+bool host_window_switch_dear(void) {
+    return !has_fsgsbase;
+}
+
 static void set_fs(uint64_t base) {
     if (has_fsgsbase)
         __asm__ volatile("wrfsbase %0" : : "r"(base));

@@ -166,6 +166,10 @@ bool host_user_fs(void) {
     return false; /* user code that runs natively has FS */
 }
 
+bool host_window_switch_dear(void) {
+    return false; /* user code's windows are page tables */
+}
+
 void host_set_window(bool user, uint64_t base) {
     (void)user;
     if (base == current_gs)

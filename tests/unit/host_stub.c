@@ -204,6 +204,10 @@ bool host_user_fs(void) {
     return host_stub.user_fs;
 }
 
+bool host_window_switch_dear(void) {
+    return host_stub.dear_windows;
+}
+
 void host_set_window(bool user, uint64_t base) {
     (void)user;
     host_stub.window_base = base;

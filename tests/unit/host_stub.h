@@ -37,6 +37,7 @@ struct host_stub_blk {
 
 struct host_stub {
     uint64_t clock_ns;      /* host_clock_ns() */
+    bool dear_windows;      /* host_window_switch_dear() */
     int64_t wall_seconds;   /* host_wall_seconds() */
     uint64_t timer_ns;      /* last host_timer_arm(); UINT64_MAX: none */
     bool user_fs;           /* host_user_fs() */

@@ -1,6 +1,6 @@
 /*
- * Windows: what is mapped along, how many host calls things cost, promotion, and that no guest gets
- * past the budget of mappings (mmu/fill.c, window.c, promote.c, mmu.c).
+ * Windows: what is mapped along, how many host calls things cost, and that no guest gets
+ * past the budget of mappings (mmu/fill.c, window.c, mmu.c).
  */
 #include "tests/unit/mmu_rig.h"
 
@@ -328,49 +328,6 @@ static void successor_at_the_same_cr3_starts_without_a_window(void **state) {
     assert_false(mmu_view_tick(rig.v)); /* its age counts from zero */
 }
 
-static void young_address_spaces_get_no_window(void **state) {
-    (void)state;
-    start();
-    rig.v->cpl = 3;
-    rig.v->gpr[ESP] = USER;
-    for (unsigned i = 0; i < 500; i++) { /* each one a new process: its tables are new */
-        rig_put32(DIR + (USER >> 22) * 4, (0x00400000 + i % 100 * PAGE_SIZE) | RW | PTE_US);
-        rig_load_cr3(DIR);
-        host_stub.clock_ns += 2000000;
-        assert_false(mmu_view_tick(rig.v));
-    }
-}
-
-static void ticks_in_a_burst_count_once(void **state) {
-    (void)state;
-    start();
-    rig.v->cpl = 3;
-    rig.v->gpr[ESP] = USER;
-    for (unsigned i = 0; i < 100; i++) {
-        assert_false(mmu_view_tick(rig.v));
-    }
-    host_stub.clock_ns += 2000000;
-    assert_true(mmu_view_tick(rig.v));
-}
-
-/* Who can get no window need not be looked at all the time. */
-static void hopeless_address_spaces_are_left_alone(void **state) {
-    (void)state;
-    start();
-    rig.v->cpl = 3;
-    rig.v->gpr[ESP] = USER;
-    assert_true(mmu_view_may_grow(rig.v));
-    rig.vm.form = VM_FORM_CHECKED;
-    assert_false(mmu_view_may_grow(rig.v));
-    rig.vm.form = VM_FORM_AUTO;
-    host_stub.no_windows = true;
-    assert_false(mmu_view_tick(rig.v));
-    assert_true(mmu_view_may_grow(rig.v)); /* not tried yet */
-    host_stub.clock_ns += 2000000;
-    assert_false(mmu_view_tick(rig.v));
-    assert_false(mmu_view_may_grow(rig.v));
-}
-
 static void fork_protects_across_read_only_pages(void **state) {
     (void)state;
     start();
@@ -607,10 +564,7 @@ int main(void) {
         cmocka_unit_test(reload_costs_no_host_call),
         cmocka_unit_test(fork_makes_read_only_in_few_calls),
         cmocka_unit_test(successor_at_the_same_cr3_starts_without_a_window),
-        cmocka_unit_test(ticks_in_a_burst_count_once),
-        cmocka_unit_test(hopeless_address_spaces_are_left_alone),
         cmocka_unit_test(fork_protects_across_read_only_pages),
-        cmocka_unit_test(young_address_spaces_get_no_window),
         cmocka_unit_test(global_pages_survive_cr3_loads_unseen),
         cmocka_unit_test(budget_holds_over_address_spaces),
         cmocka_unit_test(budget_holds_when_code_splits_mappings),
