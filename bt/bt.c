@@ -57,7 +57,8 @@ void bt_reset(struct vm *vm) {
     tcache_flush(vm->bt);
     links_reset(vm->bt);
     jumpcache_flush(vm->bt, true);
-    memset(vm->vcpu.code_tlb, 0, sizeof vm->vcpu.code_tlb);
+    codepage_forget(vm->bt, false);
+    codepage_forget(vm->bt, true);
     vm->vcpu.exit_slot = 0;
 }
 

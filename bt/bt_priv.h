@@ -24,6 +24,7 @@ enum {
     BLOCK_CHAIN = 64,   /* blocks in one bucket; they are two or three as a rule */
     CODE_PAGES = 24 * 1024,
     CODE_PAGE_BUCKETS = 8 * 1024,
+    CODE_TLB_LOG = 512,
     TABLES_SHARE = 2, /* bytes of code to a byte of tables */
     STUBS_SHARE = 5,  /* of the code memory one part in so many is stubs */
     STUB_BYTES = 13,
@@ -186,6 +187,10 @@ struct bt {
     struct block_bucket *buckets;
     struct code_page *pages;
     uint32_t page_of_slot[2][CODE_TLB_ENTRIES]; /* code page behind each v->code_tlb entry */
+    struct code_tlb_log { /* entries filled since the last flush; more than it holds: all */
+        uint32_t count;
+        uint16_t slot[CODE_TLB_LOG];
+    } code_tlb_log[2];
     uint32_t page_count;
     uint32_t page_id;
     /* pages in groups (links.c): when each group was last looked up, and when the map changed */
@@ -323,6 +328,8 @@ uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla);
 const uint8_t *codepage_bytes(const struct bt *bt, uint32_t page);
 /* The same from the code TLB alone: 0 when it does not know. */
 uint32_t codepage_cached(const struct bt *bt, const struct vcpu *v, gla_t gla, bool user);
+/* Empties v->code_tlb for CPL 3 or for CPL 0 to 2. */
+void codepage_forget(struct bt *bt, bool user);
 /* Makes sure that two new code pages can be noted without dropping translations. */
 void codepage_make_room(struct bt *bt);
 /* Puts a block on the lists of its pages, and takes it off. A frame without any may be written. */

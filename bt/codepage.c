@@ -2,7 +2,7 @@
  * Pages of guest code: which translations a frame carries (for self-modifying code) and whether a
  * linear page still leads to the frame it was translated from (for chains across pages).
  *
- *   code_tlb[user][vpage % 1024]   id of the page's mapping, if known since the last flush
+ *   code_tlb[user][vpage % 8192]   id of the page's mapping, if known since the last flush
  *   page_buckets[hash(vpage)] -> code_page -> code_page ...      by linear page
  *   frame_pages[frame]        -> code_page -> code_page ...      by frame: aliases, other privilege
  */
@@ -17,10 +17,34 @@ static uint32_t bucket_of(uint32_t vpage) {
     return (vpage * 0x9e3779b1u) >> 19 & (CODE_PAGE_BUCKETS - 1);
 }
 
+void codepage_forget(struct bt *bt, bool user) {
+    struct code_tlb_log *log = &bt->code_tlb_log[user];
+    uint32_t *tlb = bt->vm->vcpu.code_tlb[user];
+
+    if (log->count > CODE_TLB_LOG)
+        memset(tlb, 0, sizeof bt->vm->vcpu.code_tlb[user]);
+    else
+        for (uint32_t k = 0; k < log->count; k++)
+            tlb[log->slot[k]] = 0;
+    log->count = 0;
+}
+
+static void remember(struct bt *bt, bool user, uint32_t slot, uint32_t page) {
+    struct code_tlb_log *log = &bt->code_tlb_log[user];
+
+    bt->vm->vcpu.code_tlb[user][slot] = bt->pages[page].id;
+    bt->page_of_slot[user][slot] = page;
+    if (log->count < CODE_TLB_LOG)
+        log->slot[log->count] = (uint16_t)slot;
+    if (log->count <= CODE_TLB_LOG)
+        log->count++;
+}
+
 static void forget_all(struct bt *bt) {
     tcache_flush(bt);
     jumpcache_flush(bt, true);
-    memset(bt->vm->vcpu.code_tlb, 0, sizeof bt->vm->vcpu.code_tlb);
+    codepage_forget(bt, false);
+    codepage_forget(bt, true);
     memset(bt->page_buckets, 0, CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
     for (uint32_t n = 1; n < bt->page_count; n++)
         if ((gpa_t)bt->pages[n].ppage << PAGE_SHIFT < bt->vm->mem.span)
@@ -83,8 +107,7 @@ uint32_t codepage_lookup(struct bt *bt, struct vcpu *v, gla_t gla) {
         return 0;
     }
     uint32_t n = find_or_make(bt, vpage, (uint32_t)(gpa >> PAGE_SHIFT), vcpu_user(v), global);
-    v->code_tlb[vcpu_user(v)][vpage % CODE_TLB_ENTRIES] = bt->pages[n].id;
-    bt->page_of_slot[vcpu_user(v)][vpage % CODE_TLB_ENTRIES] = n;
+    remember(bt, vcpu_user(v), vpage % CODE_TLB_ENTRIES, n);
     links_enter(bt, v, n);
     return n;
 }
@@ -229,7 +252,8 @@ void bt_map_changed(struct vcpu *v, bool global_too) {
     struct bt *bt = v->vm->bt;
 
     v->returns_stale = true;
-    memset(v->code_tlb, 0, sizeof v->code_tlb);
+    codepage_forget(bt, false);
+    codepage_forget(bt, true);
     links_map_changed(bt);
     jumpcache_flush(bt, global_too);
     if (global_too)
@@ -251,7 +275,7 @@ void bt_map_changed_page(struct vcpu *v, gla_t gla) {
         for (uint32_t k = p->blocks; k; k = bt->blocks[k].next_in_page)
             jumpcache_drop(bt, &bt->blocks[k]);
         if (p->group) { /* code anywhere may lead to it */
-            memset(v->code_tlb[1], 0, sizeof v->code_tlb[1]);
+            codepage_forget(bt, true);
             links_map_changed(bt);
             jumpcache_flush(bt, false);
         }

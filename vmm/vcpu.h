@@ -64,7 +64,7 @@ struct soft_tlb {
     uint64_t addend[SOFT_TLB_ENTRIES];
 };
 
-enum { BOUNCE_BYTES = 1024, CODE_TLB_ENTRIES = 1024 };
+enum { BOUNCE_BYTES = 1024, CODE_TLB_ENTRIES = 8192 };
 
 /* A checked access that no single host pointer can serve (two pages, MMIO, a page with code). */
 struct bounce {
@@ -199,7 +199,7 @@ struct vcpu {
     uint64_t callout_count[128];          /* by bt_callout_name() number */
     /* x87/SSE state during callouts, on hosts whose C code clobbers it (FXSAVE64 image) */
     _Alignas(64) uint8_t fpu[512];
-    /* bt/: id of the code page behind each linear page, [user][gla >> 12 & 1023]; 0 unknown */
+    /* bt/: id of the code page behind each linear page, [user][(gla >> 12) % 8192]; 0 unknown */
     uint32_t code_tlb[2][CODE_TLB_ENTRIES];
 };
 
