@@ -43,8 +43,10 @@ enum {
 /* Where a direct branch leaves its block, and where it has been patched to go. They stand behind
  * the block's side table. */
 struct block_exit {
-    uint32_t target; /* EIP */
-    uint32_t to;     /* block chained to; 0 none */
+    uint32_t target;          /* EIP */
+    uint32_t to : BLOCK_BITS; /* block chained to; 0 none */
+    uint32_t unchecked : 1;   /* chained past the check (links.c) */
+    uint32_t pc_thunk : 1; /* a call that an instruction can stand for, waiting before the door */
     /* exits (EXIT_NUMBER) chained to the same block, behind and before it; 0 none */
     uint32_t next_in, prev_in;
     /* in the block's host code: */
@@ -52,9 +54,8 @@ struct block_exit {
     uint16_t check; /* the page check's immediate; 0: chained without a check */
     /* with a check: the branch displacement that leads to the check, and where that begins */
     uint16_t branch, door;
-    bool unchecked; /* chained past the check (links.c) */
-    bool pc_thunk;  /* a call that an instruction can stand for, which waits before the door */
 };
+_Static_assert(sizeof(struct block_exit) == 24, "a boot has a hundred thousand of them");
 _Static_assert(BLOCK_MAX_HOST_BYTES <= UINT16_MAX, "struct block_exit has offsets of 16 bits");
 
 /* A translation. Block 0 is never used, so that 0 means none. A cache line of the host: looking for
@@ -113,6 +114,15 @@ struct jump_cache {
     uint32_t minus_eip[JUMP_CACHE_ENTRIES];
     uint64_t host[JUMP_CACHE_ENTRIES]; /* where code runs, not TC offsets */
     uint64_t door[JUMP_CACHE_ENTRIES];
+};
+
+/* A jump cache and what it takes to empty it. */
+struct jump_table {
+    struct jump_cache *cache;
+    /* indices filled since it was emptied: for pages of one CR3, for global ones */
+    uint32_t *log[2];
+    uint32_t log_count[2];
+    uint32_t key; /* of all its blocks */
 };
 
 /* Side-table entry: from this host offset on, guest EIP is block eip + guest, and guest ESP is
@@ -197,15 +207,13 @@ struct bt {
     uint32_t linked[LINKED_PAGES];
     unsigned linked_count;
     uint64_t group_epoch[LINK_GROUPS], map_epoch;
-    uint32_t *page_buckets;           /* by vpage */
-    uint32_t *frame_pages;            /* first code page of each RAM frame */
-    uint32_t *frame_blocks;           /* translations on each RAM frame, crossing ones on both */
-    uint8_t *frame_writes;            /* writes that hit code, by frame; saturates */
-    struct jump_cache *jump_cache[2]; /* [user] */
-    /* indices filled since the last flush: [user][0] for pages of one CR3, [1] for global ones */
-    uint32_t *jump_log[2][2];
-    uint32_t jump_log_count[2][2];
-    uint32_t jump_key[2]; /* the key of all blocks in each jump cache */
+    uint32_t *page_buckets;       /* by vpage */
+    uint32_t *frame_pages;        /* first code page of each RAM frame */
+    uint32_t *frame_blocks;       /* translations on each RAM frame, crossing ones on both */
+    uint8_t *frame_writes;        /* writes that hit code, by frame; saturates */
+    struct jump_table jump[2];    /* [user]: in use */
+    struct jump_table jump_spare; /* CPL 0 to 2's for another key; without a cache: none yet */
+    uint32_t jump_key_before;     /* theirs before the present one */
     /* indices of the user's at which jumps came to wrong blocks, and bt->kick_ns when that was last
      * forgotten (entry.c) */
     uint64_t no_door[JUMP_CACHE_ENTRIES / 64];
@@ -363,7 +371,7 @@ void links_reset(struct bt *bt);
 bool jumpcache_create(struct bt *bt);
 /* Where the code for EIP runs; 0: not known. The table must be the one for the vCPU's key. */
 static inline uint64_t jumpcache_find(const struct bt *bt, bool user, uint32_t eip) {
-    const struct jump_cache *c = bt->jump_cache[user];
+    const struct jump_cache *c = bt->jump[user].cache;
     uint32_t index = eip % JUMP_CACHE_ENTRIES;
 
     return c->minus_eip[index] + eip == 0 ? c->host[index] : 0;
@@ -376,6 +384,8 @@ void jumpcache_drop(struct bt *bt, const struct block *b);
 void jumpcache_flush(struct bt *bt, bool everything);
 /* Blocks for `key` are to run: blocks made for another key must not be found. */
 void jumpcache_use(struct bt *bt, uint32_t key);
+/* The same if a table has blocks for this key. False: none has, nothing has changed. */
+bool jumpcache_switch(struct bt *bt, uint32_t key);
 
 /* -- entry.c: indirect jumps to blocks that check EIP themselves -- */
 /* Where hot code jumps to for the block's EIP: its check, or the thunk jump_check. */

@@ -15,8 +15,7 @@ uint64_t onward_known(struct bt *bt, struct vcpu *v) {
     uint32_t key = key_of(v, false);
     unsigned user = vcpu_user(v);
 
-    /* what is entered for another key is soon forgotten: CR0.TS is toggled to and fro */
-    if (key & KEY_RUN_LOOP || !(key & KEY_FLAT(SEG_CS)) || bt->jump_key[user] != key)
+    if (key & KEY_RUN_LOOP || !(key & KEY_FLAT(SEG_CS)) || !jumpcache_switch(bt, key))
         return 0;
     v->exit_slot = EXIT_ONWARD; /* the run loop will enter it */
     return jumpcache_find(bt, user, v->eip);

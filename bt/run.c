@@ -15,7 +15,7 @@ typedef void (*enter_fn)(struct vcpu *v, void *host);
 
 /* R13's value once translated code runs, and once IF is set: the poison page if anything waits. */
 static void arm_poll(struct bt *bt, struct vcpu *v) {
-    uint64_t cache = (uint64_t)(uintptr_t)bt->jump_cache[vcpu_user(v)];
+    uint64_t cache = (uint64_t)(uintptr_t)bt->jump[vcpu_user(v)].cache;
     uint64_t poison = (uint64_t)(uintptr_t)bt->poison;
     bool intr = v->intr_line || (v->nmi_pending && !v->nmi_blocked);
 

@@ -30,7 +30,7 @@ static void nothing_is_found_at_first(void **state) {
     for (uint32_t index = 0; index < JUMP_CACHE_ENTRIES; index++)
         for (unsigned k = 0; k < sizeof eips / sizeof eips[0]; k++)
             if (eips[k] % JUMP_CACHE_ENTRIES == index)
-                assert_int_not_equal(vm.bt->jump_cache[0]->minus_eip[index] + eips[k], 0);
+                assert_int_not_equal(vm.bt->jump[0].cache->minus_eip[index] + eips[k], 0);
 }
 
 static void one_eip_of_an_index_is_found(void **state) {
@@ -50,7 +50,7 @@ static void one_eip_of_an_index_is_found(void **state) {
 }
 
 static uint64_t door(uint32_t eip) {
-    return vm.bt->jump_cache[1]->door[eip % JUMP_CACHE_ENTRIES];
+    return vm.bt->jump[1].cache->door[eip % JUMP_CACHE_ENTRIES];
 }
 
 static uint64_t at(uint32_t offset) {
@@ -123,6 +123,64 @@ static void filling_goes_on_for_ever(void **state) {
         assert_int_equal(find(n * 4), 0);
 }
 
+/* A kernel that toggles CR0.TS has two keys; from the third time on it has a table for each. */
+static void keys_that_take_turns_keep_their_entries(void **state) {
+    struct block a = block(0x1000, 0x40, KEY_DIRECT),
+                 b = block(0x1000, 0x80, KEY_DIRECT | KEY_FPU_NM);
+
+    (void)state;
+    jumpcache_use(vm.bt, a.key);
+    jumpcache_fill(vm.bt, &a);
+    jumpcache_use(vm.bt, b.key);
+    assert_int_equal(find(a.eip), 0);
+    assert_null(vm.bt->jump_spare.cache); /* it may be for good */
+    jumpcache_fill(vm.bt, &b);
+    jumpcache_use(vm.bt, a.key);
+    assert_int_equal(find(a.eip), 0);
+    jumpcache_fill(vm.bt, &a);
+    for (unsigned k = 0; k < 4; k++) {
+        const struct block *now = k % 2 ? &a : &b;
+        assert_true(jumpcache_switch(vm.bt, now->key | KEY_GLOBAL));
+        assert_int_equal(find(now->eip), block_address(vm.bt, now));
+    }
+    jumpcache_drop(vm.bt, &b); /* from the one that is not in use, too */
+    assert_true(jumpcache_switch(vm.bt, b.key));
+    assert_int_equal(find(b.eip), 0);
+    jumpcache_fill(vm.bt, &b);
+    jumpcache_use(vm.bt, a.key);
+    jumpcache_flush(vm.bt, false);
+    assert_int_equal(find(a.eip), 0);
+    jumpcache_use(vm.bt, b.key);
+    assert_int_equal(find(b.eip), 0);
+}
+
+static void a_third_key_takes_the_place_of_the_older(void **state) {
+    struct block a = block(0x1000, 0x40, KEY_DIRECT),
+                 b = block(0x1000, 0x80, KEY_DIRECT | KEY_FPU_NM);
+
+    (void)state;
+    for (unsigned k = 0; k < 4; k++) {
+        jumpcache_use(vm.bt, k % 2 ? b.key : a.key);
+        jumpcache_fill(vm.bt, k % 2 ? &b : &a);
+    }
+    assert_non_null(vm.bt->jump_spare.cache);
+    assert_false(jumpcache_switch(vm.bt, KEY_REAL));
+    assert_int_equal(find(b.eip), block_address(vm.bt, &b)); /* nothing has changed */
+    jumpcache_use(vm.bt, KEY_REAL);
+    assert_int_equal(find(b.eip), 0);
+    assert_false(jumpcache_switch(vm.bt, a.key));
+    assert_true(jumpcache_switch(vm.bt, b.key));
+    assert_int_equal(find(b.eip), block_address(vm.bt, &b));
+}
+
+/* CPL 3's entries go with each change of CR3 anyway. */
+static void user_code_has_one_table(void **state) {
+    (void)state;
+    for (unsigned k = 0; k < 8; k++)
+        jumpcache_use(vm.bt, 3u | (k % 2 ? KEY_FPU_NM : 0));
+    assert_null(vm.bt->jump_spare.cache);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing_is_found_at_first, translator),
@@ -131,6 +189,9 @@ int main(void) {
         cmocka_unit_test_setup(a_door_that_was_wrong_closes, translator),
         cmocka_unit_test_setup(flushes_take_what_they_should, translator),
         cmocka_unit_test_setup(filling_goes_on_for_ever, translator),
+        cmocka_unit_test_setup(keys_that_take_turns_keep_their_entries, translator),
+        cmocka_unit_test_setup(a_third_key_takes_the_place_of_the_older, translator),
+        cmocka_unit_test_setup(user_code_has_one_table, translator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

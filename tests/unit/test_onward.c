@@ -40,7 +40,7 @@ static void to_what_the_jump_cache_knows(void **state) {
     assert_int_equal(onward_go(v), block_address(vm.bt, &block));
     assert_int_equal(v->exit_slot, 0);
     assert_int_equal(vm.bt->stats.onward, 1);
-    assert_int_equal(v->jc_now, (uintptr_t)vm.bt->jump_cache[0]);
+    assert_int_equal(v->jc_now, (uintptr_t)vm.bt->jump[0].cache);
     assert_false(v->returns_stale);
     assert_int_equal(v->sysflags & EFL_RF, 0);
     gla_t last;
