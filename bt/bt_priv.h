@@ -213,6 +213,7 @@ struct bt {
     uint8_t *frame_writes;        /* writes that hit code, by frame; saturates */
     struct jump_table jump[2];    /* [user]: in use */
     struct jump_table jump_spare; /* CPL 0 to 2's for another key; without a cache: none yet */
+    bool no_jump_spare;           /* the host has no memory for it */
     uint32_t jump_key_before;     /* theirs before the present one */
     /* indices of the user's at which jumps came to wrong blocks, and bt->kick_ns when that was last
      * forgotten (entry.c) */
@@ -223,7 +224,7 @@ struct bt {
     struct brief_hint brief_hints[BRIEF_HINTS]; /* the oldest first */
     unsigned brief_count;
     struct fault_site fault_sites[FAULT_SITES];
-    uint64_t kick_ns;                     /* host_clock_ns() at the last bt_kick(): good to 10 ms */
+    uint64_t kick_ns; /* host_clock_ns() at the last bt_kick() or HLT: good to 10 ms */
     uint64_t hint_pages[HINT_PAGES / 64]; /* pages that may have hints */
     struct insn_decoder *decoder;
     struct insn_template *templates; /* TEMPLATES of them, by hash (template.h) */

@@ -17,15 +17,12 @@ static void clear(const struct bt *bt, struct jump_cache *c, uint32_t index) {
     c->door[index] = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_jump_miss);
 }
 
-/* May be called again when it has failed. */
 static bool create(const struct bt *bt, struct jump_table *t) {
-    struct jump_cache *cache;
+    struct jump_cache *cache = host_alloc_dense(sizeof *cache);
 
     for (unsigned global = 0; global < 2; global++)
-        if (!t->log[global] && !(t->log[global] = host_alloc_dense(JUMP_LOG * sizeof(uint32_t))))
-            return false;
-    cache = host_alloc_dense(sizeof *cache);
-    if (!cache)
+        t->log[global] = host_alloc_dense(JUMP_LOG * sizeof(uint32_t));
+    if (!cache || !t->log[0] || !t->log[1])
         return false;
     for (uint32_t index = 0; index < JUMP_CACHE_ENTRIES; index++)
         clear(bt, cache, index);
@@ -116,7 +113,9 @@ void jumpcache_use(struct bt *bt, uint32_t key) {
         bool returns = bt->jump_key_before == key;
 
         bt->jump_key_before = t->key;
-        if (bt->jump_spare.cache || (returns && create(bt, &bt->jump_spare)))
+        if (returns && !bt->jump_spare.cache && !bt->no_jump_spare)
+            bt->no_jump_spare = !create(bt, &bt->jump_spare);
+        if (bt->jump_spare.cache)
             swap(bt);
     }
     flush_log(bt, t, 0);

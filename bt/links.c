@@ -3,8 +3,9 @@
  *
  * A chain into another page compares code_tlb with the id that the page's mapping had (exits.c):
  * seven instructions and two more branches taken. The mapping can only have changed with the
- * linear map, and after that user code goes on through the run loop. So hot pages that chain to
- * each other form groups, and chains within a group go straight to their targets. Before code of a
+ * linear map, and then code_tlb and what the jump cache has of such pages are empty, so that the
+ * way to user code leads through codepage_lookup(). So hot pages that chain to each other form
+ * groups, and chains within a group go straight to their targets. Before code of a
  * group is entered for the first time since the linear map changed, all its pages are looked up.
  * One that is mapped otherwise leaves the group: its chains are checked again.
  *

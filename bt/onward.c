@@ -15,10 +15,10 @@ uint64_t onward_known(struct bt *bt, struct vcpu *v) {
     uint32_t key = key_of(v, false);
     unsigned user = vcpu_user(v);
 
-    if (key & KEY_RUN_LOOP || !(key & KEY_FLAT(SEG_CS)) || !jumpcache_switch(bt, key))
+    if (key & KEY_RUN_LOOP || !(key & KEY_FLAT(SEG_CS)))
         return 0;
     v->exit_slot = EXIT_ONWARD; /* the run loop will enter it */
-    return jumpcache_find(bt, user, v->eip);
+    return jumpcache_switch(bt, key) ? jumpcache_find(bt, user, v->eip) : 0;
 }
 
 uint64_t onward_go(struct vcpu *v) {

@@ -1,6 +1,6 @@
 /*
  * The run loop: events, dispatch, translated code. Everything that changes what may run next passes
- * through here.
+ * through here, or through onward.c for the usual of it.
  */
 #include "bt/bt_priv.h"
 #include "bt/key.h"
@@ -217,7 +217,10 @@ static void halt(struct bt *bt, struct vcpu *v) {
         wait_for_host(v);
     }
     v->halted = false;
-    bt->stats.halt_ns += host_clock_ns() - start;
+    bt->kick_ns = host_clock_ns(); /* no kicks came meanwhile, and no time was run */
+    bt->stats.halt_ns += bt->kick_ns - start;
+    if (mmu_view_tick(v))
+        v->exit_slot = 0;
 }
 
 bool run_deliver_fault(struct bt *bt, struct vcpu *v) {

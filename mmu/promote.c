@@ -23,7 +23,7 @@
 
 #define CREDIT_NEW   10000000  /* ns: for the first fills */
 #define CREDIT_MOST  100000000 /* a window with so much has proved itself */
-#define EARN_MOST_NS 10000000  /* ticks are no further apart */
+#define EARN_MOST_NS 10000000  /* while the guest runs ticks are no further apart */
 #define LOSSES_MOST  6u
 
 static uint32_t key(const struct vcpu *v) {
@@ -40,26 +40,38 @@ static bool known(const struct space *s) {
     return s->ticks > 0 || s->losses > 0;
 }
 
+/* The entry for the current CR3, or NULL. */
+static struct space *look_up(struct vcpu *v) {
+    struct mmu *m = v->vm->mmu;
+    for (unsigned i = 0; i < SPACES; i++)
+        if (known(&m->space[i]) && m->space[i].cr3 == key(v))
+            return &m->space[i];
+    return NULL;
+}
+
+/* One that is not in use, else the oldest. */
+static struct space *oldest_space(struct mmu *m) {
+    struct space *oldest = &m->space[0];
+    for (unsigned i = 1; i < SPACES; i++) {
+        struct space *s = &m->space[i];
+        if (known(s) != known(oldest) ? known(oldest) : s->used < oldest->used)
+            oldest = s;
+    }
+    return oldest;
+}
+
 /* The entry of the current address space, which is at CPL 3; new if what was known at this CR3 was
  * another's. */
 static struct space *find_space(struct vcpu *v) {
     struct mmu *m = v->vm->mmu;
-    struct space *found = &m->space[0];
-    for (unsigned i = 0; i < SPACES; i++) {
-        struct space *s = &m->space[i];
-        if (known(s) && s->cr3 == key(v)) {
-            found = s;
-            break;
-        }
-        if (s->used < found->used)
-            found = s;
-    }
-    if (!known(found) || found->cr3 != key(v) || pde_mark(v, found->mark_gla) != found->mark_pde) {
+    struct space *s = look_up(v);
+    if (!s || pde_mark(v, s->mark_gla) != s->mark_pde) {
         gla_t stack = v->seg_base[SEG_SS] + v->gpr[ESP];
-        *found = (struct space){.cr3 = key(v), .mark_gla = stack, .mark_pde = pde_mark(v, stack)};
+        s = s ? s : oldest_space(m);
+        *s = (struct space){.cr3 = key(v), .mark_gla = stack, .mark_pde = pde_mark(v, stack)};
     }
-    found->used = ++m->use_clock;
-    return found;
+    s->used = ++m->use_clock;
+    return s;
 }
 
 /* A window slot for a new owner: never used, or made over from the longest unused. NULL: none. */
@@ -133,15 +145,20 @@ bool mmu_view_may_grow(const struct vcpu *v) {
            v->vm->form != VM_FORM_CHECKED;
 }
 
-/* It has run for this long, if not longer. */
+/* A tick has come to it, so long after the last: a sample of what runs. Who is to lose its window
+ * earns no more. */
 static void earn(struct vcpu *v, uint64_t ns) {
     struct window *w = v->vm->mmu->current;
 
+    if (w->credit < 0)
+        return;
     w->credit += (int64_t)(ns < EARN_MOST_NS ? ns : EARN_MOST_NS);
     if (w->credit < CREDIT_MOST)
         return;
     w->credit = CREDIT_MOST;
-    find_space(v)->losses = 0;
+    struct space *s = look_up(v);
+    if (s)
+        s->losses = 0;
 }
 
 void promote_reconsider(struct vcpu *v) {

@@ -113,12 +113,12 @@ struct vcpu {
     uint32_t flags;
     uint32_t ifl;
     uint32_t sysflags;
-    uint64_t jc_now;      /* R13 for translated code: jump cache, or the poison page (bt/run.c) */
-    uint64_t jc_sti;      /* the same once IF is set: STI loads it */
-    uint64_t sti_exits;   /* not 0: that is the poison page, and STI leaves translated code */
-    uint64_t exit_slot;   /* which block exit left translated code (bt/) */
-    uint64_t host_rsp;    /* stack of the run loop while translated code runs */
-    uint64_t tc_rsp;      /* stack of translated code during callouts; 0 in the run loop */
+    uint64_t jc_now;    /* R13 for translated code: jump cache, or the poison page (bt/run.c) */
+    uint64_t jc_sti;    /* the same once IF is set: STI loads it */
+    uint64_t sti_exits; /* not 0: that is the poison page, and STI leaves translated code */
+    uint64_t exit_slot; /* which block exit left translated code (bt/) */
+    uint64_t host_rsp;  /* stack of the run loop while translated code runs */
+    uint64_t tc_rsp; /* stack of translated code during callouts; 0 in the run loop and onward.c */
     uint64_t tc_stack;    /* its empty state (bt/returns.c) */
     uint64_t resume;      /* where translated code goes on behind a native run (bt/native.c) */
     bool returns_stale;   /* return addresses on it may lead to dead or remapped code */

@@ -155,6 +155,21 @@ static void what_has_proved_itself_begins_anew(void **state) {
     assert_int_equal(ticks_to_promote(), 4); /* the second time, not the third */
 }
 
+static void others_that_run_for_long_do_not_make_it_forgotten(void **state) {
+    (void)state;
+    start();
+    ticks_to_promote();
+    fill(20);
+    rig_load_cr3(DIR2);
+    ticks_to_promote();
+    for (unsigned i = 0; i < 200; i++) {
+        host_stub.clock_ns += 10 * MS;
+        mmu_view_tick(rig.v);
+    }
+    rig_load_cr3(DIR);
+    assert_int_equal(ticks_to_promote(), 4);
+}
+
 static void a_successor_at_the_same_cr3_is_another(void **state) {
     (void)state;
     start();
@@ -198,6 +213,8 @@ static void giving_up(void **state) {
     assert_true(mmu_view_direct(rig.v, true));
     mmu_view_give_up(rig.v);
     assert_true(mmu_view_direct(rig.v, true)); /* the code that runs needs it */
+    host_stub.clock_ns += 10 * MS;
+    assert_false(mmu_view_tick(rig.v)); /* which does not save it */
     mmu_enter_user(rig.v);
     assert_false(mmu_view_direct(rig.v, true));
     mmu_view_give_up(rig.v);
@@ -224,6 +241,7 @@ int main(void) {
         cmocka_unit_test(the_next_takes_twice_as_long),
         cmocka_unit_test(running_earns),
         cmocka_unit_test(what_has_proved_itself_begins_anew),
+        cmocka_unit_test(others_that_run_for_long_do_not_make_it_forgotten),
         cmocka_unit_test(a_successor_at_the_same_cr3_is_another),
         cmocka_unit_test(windows_that_take_turns),
         cmocka_unit_test(giving_up),
