@@ -7,18 +7,27 @@
 #include "bt/native.h"
 #include "bt/template.h"
 
+/* One that is used all over, soon. */
+static void *dense_table(size_t bytes) {
+    void *p = host_alloc_dense(bytes);
+
+    if (p)
+        host_present(p, bytes);
+    return p;
+}
+
 static bool allocate(struct bt *bt, uint64_t frames) {
     bt->tables_size = (uint32_t)(bt->code.size / TABLES_SHARE);
     bt->tables = host_alloc_dense(bt->tables_size);
-    bt->buckets = host_alloc_dense(BLOCK_BUCKETS * sizeof *bt->buckets);
-    bt->pages = host_alloc_dense(CODE_PAGES * sizeof *bt->pages);
-    bt->page_buckets = host_alloc_dense(CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
+    bt->buckets = dense_table(BLOCK_BUCKETS * sizeof *bt->buckets);
+    bt->pages = dense_table(CODE_PAGES * sizeof *bt->pages);
+    bt->page_buckets = dense_table(CODE_PAGE_BUCKETS * sizeof *bt->page_buckets);
     bt->frame_pages = host_alloc(frames * sizeof *bt->frame_pages);
     bt->frame_blocks = host_alloc(frames * sizeof *bt->frame_blocks);
     bt->frame_writes = host_alloc(frames);
-    bt->hints = host_alloc_dense(HINTS * sizeof *bt->hints);
-    bt->decoder = host_alloc_dense(insn_decoder_size());
-    bt->templates = host_alloc_dense(TEMPLATES * sizeof *bt->templates);
+    bt->hints = dense_table(HINTS * sizeof *bt->hints);
+    bt->decoder = dense_table(insn_decoder_size());
+    bt->templates = dense_table(TEMPLATES * sizeof *bt->templates);
     bt->poison = host_poison_create(POISON_BYTES + PAGE_SIZE);
     bt->vm->vcpu.seg_poison = (uint64_t)(uintptr_t)bt->poison + POISON_BYTES;
     return bt->buckets && bt->pages && bt->page_buckets && bt->frame_pages && bt->frame_blocks &&

@@ -15,11 +15,11 @@ static uint32_t ring_next(uint32_t n) {
     return n + 1 == BLOCKS ? 0 : n + 1;
 }
 
-/* A ring's memory becomes present in stretches, where `head` comes near what is: an exception of
+/* A ring's memory is asked for in stretches, half of one before `head` comes to it: an exception of
  * the host's for each fresh page would be a good part of translating. */
 static void make_present(void *ring, uint32_t *present, size_t head, size_t size) {
-    enum { STRETCH = 64 << 10 };
-    size_t end = (head + PAGE_SIZE + STRETCH) & ~(size_t)(STRETCH - 1);
+    enum { STRETCH = 1 << 20 };
+    size_t end = (head + STRETCH / 2 + STRETCH) & ~(size_t)(STRETCH - 1);
 
     if (end > size)
         end = size;

@@ -23,6 +23,7 @@
 #include "host/process/log.h"
 #include "host/process/options.h"
 #include "host/process/panic.h"
+#include "host/process/present.h"
 #include "host/process/profile.h"
 #include "host/process/quit.h"
 #include "host/process/report.h"
@@ -99,6 +100,7 @@ static void set_up(const struct options *o, struct files *files) {
         refuse("%s", message);
     if (!clock_setup())
         refuse("the host has no timer left for this process (ulimit -i)");
+    present_start();
     if (host_window_budget() < MAPPINGS_MIN)
         refuse("too few memory mappings allowed: raise the host's vm.max_map_count to 65530");
     struct board_config board = {.rom = files->bios.data,

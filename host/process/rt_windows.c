@@ -76,10 +76,6 @@ void *host_alloc_dense(size_t bytes) {
     return p;
 }
 
-void host_present(void *p, size_t bytes) {
-    rt_syscall3(SYS_madvise, (long)p, (long)bytes, MADV_POPULATE_WRITE); /* if the kernel can */
-}
-
 void *host_poison_create(size_t bytes) {
     void *p = map(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 

@@ -84,7 +84,8 @@ bool sandbox_shut(void) {
     seccomp_syscall_priority(filter, SCMP_SYS(mmap), 255);
     seccomp_syscall_priority(filter, SCMP_SYS(rt_sigreturn), 254);
     seccomp_syscall_priority(filter, SCMP_SYS(timer_settime), 253);
-    bool shut = add_rules(filter) && seccomp_load(filter) == 0;
+    bool shut = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 && add_rules(filter) &&
+                seccomp_load(filter) == 0;
     seccomp_release(filter);
     return shut;
 }
