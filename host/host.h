@@ -30,9 +30,9 @@ void *host_alloc(size_t bytes);
  * pages with the ones allocated before and after, where the host has any: a first access is dear.
  */
 void *host_alloc_dense(size_t bytes);
-/* A hint: this memory of host_alloc() or of code's rw mapping, from the start of a page on, will be
- * written before long. What it holds stays. Where a page's first access costs much, the host may
- * see to that meanwhile; it returns at once. */
+/* A hint: this memory of host_alloc(), of guest RAM or of code's rw mapping, from the start of a
+ * page on, will be written before long. What it holds stays. Where a page's first access costs
+ * much, the host may see to that meanwhile; it returns at once. */
 void host_present(void *p, size_t bytes);
 
 /* Guest RAM of `bytes` (a multiple of 4 KiB) as one shared object; returns its hva, or NULL. */

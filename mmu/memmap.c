@@ -104,3 +104,19 @@ void memmap_write(struct memmap *m, gpa_t gpa, const void *buf, uint64_t n) {
         n -= part;
     }
 }
+
+uint8_t *memmap_overwrite(struct memmap *m, gpa_t gpa, uint64_t n) {
+    if (n == 0 || gpa >= m->span || n > m->span - gpa)
+        return NULL;
+    uint64_t first = gpa >> PAGE_SHIFT, last = (gpa + n - 1) >> PAGE_SHIFT;
+
+    for (uint64_t frame = first; frame <= last; frame++) {
+        if (m->frame_kind[frame] != MEM_RAM)
+            return NULL;
+    }
+    for (uint64_t frame = first; frame <= last; frame++) {
+        if (m->frame_flags[frame] & FRAME_CODE)
+            bt_code_written(m->vm, frame << PAGE_SHIFT, PAGE_SIZE);
+    }
+    return m->ram + gpa;
+}

@@ -67,5 +67,8 @@ static inline void memmap_write_rom(const struct memmap *m, gpa_t gpa, const voi
  * ones and writes nothing. memmap_write invalidates translated code it overwrites (DMA). */
 void memmap_read(const struct memmap *m, gpa_t gpa, void *buf, uint64_t n);
 void memmap_write(struct memmap *m, gpa_t gpa, const void *buf, uint64_t n);
+/* The n bytes at gpa, for the caller to write all of them at once: what was translated from them is
+ * forgotten. NULL: not all of them are RAM. */
+uint8_t *memmap_overwrite(struct memmap *m, gpa_t gpa, uint64_t n);
 
 #endif

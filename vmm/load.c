@@ -32,6 +32,7 @@ const char *load_status_text(enum load_status s) {
         [LOAD_CMDLINE_TOO_LONG] = "the kernel command line is too long",
         [LOAD_KERNEL_TOO_BIG] = "the kernel does not fit the guest's memory (see -m)",
         [LOAD_INITRD_TOO_BIG] = "the initrd or modules do not fit the guest's memory (see -m)",
+        [LOAD_INITRD_LOST] = "the initrd or a module cannot be read",
     };
     return s < LOAD_STATUS_COUNT ? texts[s] : "unknown error";
 }
@@ -66,6 +67,20 @@ void load_bios_data(struct vm *vm) {
         memmap_write(&vm->mem, fields[i].at, &fields[i].value, 2);
     static const uint8_t ebda_kib = 1;
     memmap_write(&vm->mem, LOAD_LOW_TOP, &ebda_kib, 1);
+}
+
+enum load_status load_put_module(struct vm *vm, const struct load_request *r, unsigned n,
+                                 gpa_t gpa) {
+    const struct load_blob *blob = &r->modules[n].blob;
+
+    if (blob->size == 0)
+        return LOAD_OK;
+    if (blob->data) {
+        memmap_write(&vm->mem, gpa, blob->data, blob->size);
+        return LOAD_OK;
+    }
+    uint8_t *to = memmap_overwrite(&vm->mem, gpa, blob->size);
+    return to && r->read_module(r->context, n, to) ? LOAD_OK : LOAD_INITRD_LOST;
 }
 
 void load_zero(struct vm *vm, gpa_t gpa, uint64_t n) {

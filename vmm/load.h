@@ -15,7 +15,7 @@
 
 struct vm;
 
-/* A file's bytes, anywhere in host memory. */
+/* A file's bytes, anywhere in host memory. A module's may be elsewhere: then data is NULL. */
 struct load_blob {
     const uint8_t *data;
     uint64_t size;
@@ -33,6 +33,9 @@ struct load_request {
     const char *cmdline;
     const struct load_module *modules;
     unsigned module_count;
+    /* Reads all of the n-th module, whose blob has no data, to `to`. False: it cannot be read. */
+    bool (*read_module)(void *context, unsigned n, uint8_t *to);
+    void *context;
 };
 
 enum load_status {
@@ -53,6 +56,7 @@ enum load_status {
     LOAD_CMDLINE_TOO_LONG,
     LOAD_KERNEL_TOO_BIG,
     LOAD_INITRD_TOO_BIG,
+    LOAD_INITRD_LOST,
     LOAD_STATUS_COUNT
 };
 
@@ -79,6 +83,11 @@ unsigned load_e820(const struct vm *vm, struct e820_entry map[E820_MAX]);
 
 /* BIOS data area fields that kernels read: base memory size, EBDA segment, COM1's port. */
 void load_bios_data(struct vm *vm);
+
+/* Puts the n-th module at gpa, where its size has been found to fit RAM. LOAD_OK or
+ * LOAD_INITRD_LOST. */
+enum load_status load_put_module(struct vm *vm, const struct load_request *r, unsigned n,
+                                 gpa_t gpa);
 
 /* Clears guest memory. */
 void load_zero(struct vm *vm, gpa_t gpa, uint64_t n);

@@ -211,7 +211,9 @@ enum load_status load_linux(struct vm *vm, const struct load_request *r) {
     load_bios_data(vm);
     memmap_write(&vm->mem, LOAD_HIGH_BASE, p.payload.data, p.payload.size);
     if (r->module_count > 0)
-        memmap_write(&vm->mem, p.initrd_at, r->modules[0].blob.data, r->modules[0].blob.size);
+        s = load_put_module(vm, r, 0, p.initrd_at);
+    if (s != LOAD_OK)
+        return s;
     memmap_write(&vm->mem, CMDLINE_AT, r->cmdline, p.cmdline_bytes);
     write_params(vm, r, &p);
     load_flat_cpu(vm, GDT_AT, LOAD_HIGH_BASE);

@@ -357,7 +357,9 @@ enum load_status load_multiboot(struct vm *vm, const struct load_request *r) {
     }
     uint64_t at = modules_at;
     for (unsigned n = 0; n < r->module_count; n++) {
-        memmap_write(&vm->mem, at, r->modules[n].blob.data, r->modules[n].blob.size);
+        s = load_put_module(vm, r, n, at);
+        if (s != LOAD_OK)
+            return s;
         at = (at + r->modules[n].blob.size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
     }
     vm->vcpu.gpr[EAX] = LOADER_MAGIC;

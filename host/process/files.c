@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/host.h"
 #include "vmm/firmware.h"
 
 /* More than any guest can hold. */
@@ -72,6 +73,11 @@ static void say_unreadable(const char *option, const char *path, char message[OP
              strerror(errno));
 }
 
+static void say_changed(const char *option, const char *path, char message[OPTIONS_MESSAGE]) {
+    snprintf(message, OPTIONS_MESSAGE, "%s: '%.150s' has changed; the guest cannot start with it",
+             option, path);
+}
+
 /* Reads a file; returns its descriptor, or -1 with a message. */
 static int open_and_read(const char *option, const char *path, struct load_blob *blob,
                          char message[OPTIONS_MESSAGE]) {
@@ -94,7 +100,7 @@ bool files_read_one(const char *option, const char *path, struct load_blob *blob
 
 /* Keeps a descriptor of what can be read again: a regular file. */
 static void remember_source(struct file_source *s, int fd) {
-    s->again = fstat(fd, &s->as_read) == 0 && S_ISREG(s->as_read.st_mode);
+    s->again = fstat(fd, &s->as_found) == 0 && S_ISREG(s->as_found.st_mode);
     s->fd = fd;
     if (!s->again)
         close(fd);
@@ -104,12 +110,12 @@ static bool same_time(const struct timespec *a, const struct timespec *b) {
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* Is the file what it was when it was read? */
+/* Is the file what it was at first? */
 static bool is_unchanged(const struct file_source *s) {
     struct stat now;
-    return fstat(s->fd, &now) == 0 && now.st_size == s->as_read.st_size &&
-           same_time(&now.st_mtim, &s->as_read.st_mtim) &&
-           same_time(&now.st_ctim, &s->as_read.st_ctim);
+    return fstat(s->fd, &now) == 0 && now.st_size == s->as_found.st_size &&
+           same_time(&now.st_mtim, &s->as_found.st_mtim) &&
+           same_time(&now.st_ctim, &s->as_found.st_ctim);
 }
 
 /* Cuts the next list element off *list, in place: up to a single comma, two commas becoming one. */
@@ -125,8 +131,31 @@ static char *next_element(char **list) {
     return start;
 }
 
+/* Is there a file whose size is known, so that it can wait to be read? Files of /proc seem empty.
+ */
+static bool can_wait(int fd, uint64_t *size) {
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+        return false;
+    *size = (uint64_t)st.st_size;
+    return true;
+}
+
+static bool open_module(const char *path, struct load_blob *blob, struct file_source *source,
+                        char message[OPTIONS_MESSAGE]) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || (!can_wait(fd, &blob->size) && !read_all(fd, blob))) {
+        say_unreadable("-initrd", path, message);
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    remember_source(source, fd);
+    return true;
+}
+
 /* "PATH ARGS" or "PATH": a module's command line is the whole, QEMU says. */
-static bool read_module(char *element, struct load_module *m, struct file_source *source,
+static bool find_module(char *element, struct load_module *m, struct file_source *source,
                         char message[OPTIONS_MESSAGE]) {
     char *path = strdup(element);
     if (path == NULL) {
@@ -135,12 +164,41 @@ static bool read_module(char *element, struct load_module *m, struct file_source
     }
     path[strcspn(path, " ")] = '\0';
     m->args = element;
-    int fd = open_and_read("-initrd", path, &m->blob, message);
+    bool found = open_module(path, &m->blob, source, message);
     free(path);
-    if (fd < 0)
-        return false;
-    remember_source(source, fd);
+    return found;
+}
+
+/* Half of it is cleared beside this thread while the other half is read. */
+static bool read_to(int fd, uint8_t *to, uint64_t size) {
+    uint64_t half = (size / 2 + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+    if (half < size)
+        host_present(to + half, size - half);
+    for (uint64_t at = 0; at < size;) {
+        ssize_t n = pread(fd, to + at, size - at, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        errno = 0;
+        if (n == 0) /* it is shorter now */
+            return false;
+        at += (uint64_t)n;
+    }
     return true;
+}
+
+static bool read_module(void *context, unsigned n, uint8_t *to) {
+    struct files *f = context;
+    const struct file_source *s = &f->sources[n];
+    bool read = read_to(s->fd, to, f->modules[n].blob.size);
+    if (read && is_unchanged(s))
+        return true;
+    if (errno != 0)
+        say_unreadable("-initrd", f->modules[n].args, f->message);
+    else
+        say_changed("-initrd", f->modules[n].args, f->message);
+    return false;
 }
 
 /* The VGA BIOS of the package that the firmware came in stands beside it; it may be missing. */
@@ -178,8 +236,11 @@ static bool read_bios(const struct options *o, struct files *f, char message[OPT
 }
 
 bool files_read(const struct options *o, struct files *f, char message[OPTIONS_MESSAGE]) {
-    f->request = (struct load_request){
-        .kernel_name = o->kernel, .cmdline = o->append, .modules = f->modules};
+    f->request = (struct load_request){.kernel_name = o->kernel,
+                                       .cmdline = o->append,
+                                       .modules = f->modules,
+                                       .read_module = read_module,
+                                       .context = f};
     if (o->bios != NULL && !read_bios(o, f, message))
         return false;
     if (o->kernel == NULL)
@@ -201,47 +262,31 @@ bool files_read(const struct options *o, struct files *f, char message[OPTIONS_M
             return false;
         }
         unsigned n = f->request.module_count++;
-        if (!read_module(next_element(&rest), &f->modules[n], &f->sources[n], message))
+        if (!find_module(next_element(&rest), &f->modules[n], &f->sources[n], message))
             return false;
     }
     return true;
 }
 
-static void put_away(const struct file_source *s, struct load_blob *blob) {
-    if (!s->again)
-        return;
-    free((void *)blob->data);
-    *blob = (struct load_blob){0};
-}
-
 void files_put_away(struct files *f) {
-    put_away(&f->kernel_source, &f->request.kernel);
-    for (unsigned i = 0; i < f->request.module_count; i++)
-        put_away(&f->sources[i], &f->modules[i].blob);
+    if (!f->kernel_source.again)
+        return;
+    free((void *)f->request.kernel.data);
+    f->request.kernel = (struct load_blob){0};
 }
 
-static bool fetch(const struct file_source *s, const char *option, const char *name,
-                  struct load_blob *blob, char message[OPTIONS_MESSAGE]) {
-    if (!s->again || blob->data != NULL)
+bool files_fetch(struct files *f, char message[OPTIONS_MESSAGE]) {
+    const struct file_source *s = &f->kernel_source;
+    if (!s->again || f->request.kernel.data != NULL)
         return true;
-    if (lseek(s->fd, 0, SEEK_SET) != 0 || !read_all(s->fd, blob)) {
-        say_unreadable(option, name, message);
+    if (lseek(s->fd, 0, SEEK_SET) != 0 || !read_all(s->fd, &f->request.kernel)) {
+        say_unreadable("-kernel", f->request.kernel_name, message);
         return false;
     }
     if (is_unchanged(s))
         return true;
-    snprintf(message, OPTIONS_MESSAGE, "%s: '%.150s' has changed; the guest cannot start again",
-             option, name);
+    say_changed("-kernel", f->request.kernel_name, message);
     return false;
-}
-
-bool files_fetch(struct files *f, char message[OPTIONS_MESSAGE]) {
-    bool good =
-        fetch(&f->kernel_source, "-kernel", f->request.kernel_name, &f->request.kernel, message);
-
-    for (unsigned i = 0; i < f->request.module_count && good; i++)
-        good = fetch(&f->sources[i], "-initrd", f->modules[i].args, &f->modules[i].blob, message);
-    return good;
 }
 
 static void release(struct file_source *s, struct load_blob *blob) {

@@ -44,6 +44,18 @@ static void assert_blob(const struct load_blob *b, const char *content) {
     assert_memory_equal(b->data, content, b->size);
 }
 
+/* What the n-th module's file has, as load_kernel() gets it. */
+static void assert_module(unsigned n, const char *content) {
+    size_t size = strlen(content);
+    uint8_t *to = calloc(1, size + 1);
+    assert_non_null(to);
+    assert_null(f.modules[n].blob.data);
+    assert_int_equal(f.modules[n].blob.size, size);
+    assert_true(f.request.read_module(f.request.context, n, to));
+    assert_string_equal((char *)to, content);
+    free(to);
+}
+
 static void kernel_alone(void **state) {
     (void)state;
     char k[32];
@@ -62,9 +74,9 @@ static void module_list(void **state) {
     snprintf(list, sizeof list, "%s x=1,,2 y,%s,%s z", a, b, a);
     assert_true(read_with(make_file(k, "kernel"), list));
     assert_int_equal(f.request.module_count, 3);
-    assert_blob(&f.modules[0].blob, "first");
+    assert_module(0, "first");
     assert_blob(&f.modules[1].blob, "");
-    assert_blob(&f.modules[2].blob, "first");
+    assert_module(2, "first");
     char wanted[64];
     snprintf(wanted, sizeof wanted, "%s x=1,2 y", a);
     assert_string_equal(f.modules[0].args, wanted);
@@ -125,28 +137,55 @@ static void unreadable(void **state) {
     assert_int_equal(f.request.module_count, FILES_MODULES_MAX);
 }
 
+static void assert_fails(const char *format, const char *path, const char *text) {
+    char wanted[OPTIONS_MESSAGE];
+    snprintf(wanted, sizeof wanted, format, path);
+    assert_string_equal(text, wanted);
+}
+
 static void read_again(void **state) {
     (void)state;
     char k[32], a[32];
     int fd;
+    uint8_t to[6];
     make_file(k, "kernel");
     make_file(a, "initrd");
     assert_true(read_with(k, a));
+    assert_module(0, "initrd");
     files_put_away(&f);
-    assert_null(f.modules[0].blob.data);
     assert_null(f.request.kernel.data);
     assert_true(files_fetch(&f, message));
     assert_blob(&f.request.kernel, "kernel");
-    assert_blob(&f.modules[0].blob, "initrd");
+    assert_module(0, "initrd");
     assert_true(files_fetch(&f, message)); /* nothing to do */
 
     files_put_away(&f);
-    assert_int_equal(sscanf(a, "/proc/self/fd/%d", &fd), 1);
+    assert_int_equal(sscanf(k, "/proc/self/fd/%d", &fd), 1);
     assert_int_equal(ftruncate(fd, 3), 0);
     assert_false(files_fetch(&f, message));
-    char wanted[OPTIONS_MESSAGE];
-    snprintf(wanted, sizeof wanted, "-initrd: '%s' has changed; the guest cannot start again", a);
-    assert_string_equal(message, wanted);
+    assert_fails("-kernel: '%s' has changed; the guest cannot start with it", k, message);
+
+    assert_int_equal(sscanf(a, "/proc/self/fd/%d", &fd), 1);
+    assert_int_equal(pwrite(fd, "other", 5, 0), 5);
+    assert_false(f.request.read_module(&f, 0, to)); /* as long, but not the same */
+    assert_fails("-initrd: '%s' has changed; the guest cannot start with it", a, f.message);
+    assert_int_equal(ftruncate(fd, 3), 0);
+    f.message[0] = '\0';
+    assert_false(f.request.read_module(&f, 0, to));
+    assert_fails("-initrd: '%s' has changed; the guest cannot start with it", a, f.message);
+}
+
+static void initrd_cannot_be_read(void **state) {
+    (void)state;
+    char k[32], a[32];
+    uint8_t to[6];
+    make_file(k, "kernel");
+    make_file(a, "initrd");
+    assert_true(read_with(k, a));
+    close(f.sources[0].fd);
+    assert_false(f.request.read_module(&f, 0, to));
+    assert_fails("-initrd: cannot read '%s': Bad file descriptor", a, f.message);
+    f.sources[0].again = false;
 }
 
 /* What a pipe has given cannot be had again: it is kept. */
@@ -170,8 +209,13 @@ static void pipe_is_kept(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kernel_alone), cmocka_unit_test(module_list), cmocka_unit_test(big_file),
-        cmocka_unit_test(pipe_as_file), cmocka_unit_test(unreadable),  cmocka_unit_test(read_again),
+        cmocka_unit_test(kernel_alone),
+        cmocka_unit_test(module_list),
+        cmocka_unit_test(big_file),
+        cmocka_unit_test(pipe_as_file),
+        cmocka_unit_test(unreadable),
+        cmocka_unit_test(read_again),
+        cmocka_unit_test(initrd_cannot_be_read),
         cmocka_unit_test(pipe_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, release);

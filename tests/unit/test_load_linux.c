@@ -123,6 +123,34 @@ static void initrd_at_top(void **state) {
     assert_int_equal(load_u32(vm.mem.ram + vm.vcpu.gpr[ESI] + 0x218), 0x7fe000);
 }
 
+/* An initrd that is elsewhere: bytes of its number, or none. */
+static bool read_elsewhere(void *context, unsigned n, uint8_t *to) {
+    uint64_t *size = context;
+    memset(to, (int)n + 7, *size);
+    return *size != 1;
+}
+
+static void initrd_from_elsewhere(void **state) {
+    (void)state;
+    uint64_t size = 5000;
+    struct load_module initrd = {{NULL, size}, ""};
+    make_image();
+    struct load_request r = {.kernel = bench_file(image, sizeof image),
+                             .kernel_name = "k",
+                             .cmdline = "",
+                             .modules = &initrd,
+                             .module_count = 1,
+                             .read_module = read_elsewhere,
+                             .context = &size};
+    assert_int_equal(load_kernel(&vm, &r), LOAD_OK);
+    const uint8_t *at = vm.mem.ram + load_u32(vm.mem.ram + vm.vcpu.gpr[ESI] + 0x218);
+    assert_int_equal(at[0], 7);
+    assert_int_equal(at[size - 1], 7);
+    assert_int_equal(at[size], 0);
+    initrd.blob.size = size = 1;
+    assert_int_equal(load_kernel(&vm, &r), LOAD_INITRD_LOST);
+}
+
 /* The kernel unpacks at 4 MiB and needs 2 MiB: an initrd may begin at 6 MiB and not a page below.
  */
 static void initrd_above_kernel(void **state) {
@@ -142,7 +170,11 @@ static void initrd_above_kernel(void **state) {
 static void one_initrd(void **state) {
     (void)state;
     struct load_module two[2] = {{{image, 1}, ""}, {{image, 1}, ""}};
-    struct load_request r = {bench_file(image, IMAGE), "k", "", two, 2};
+    struct load_request r = {.kernel = bench_file(image, IMAGE),
+                             .kernel_name = "k",
+                             .cmdline = "",
+                             .modules = two,
+                             .module_count = 2};
     make_image();
     r.kernel = bench_file(image, IMAGE);
     assert_int_equal(load_kernel(&vm, &r), LOAD_LINUX_INITRDS);
@@ -262,12 +294,19 @@ static void every_status_has_a_text(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_start, bench_end)
     const struct CMUnitTest tests[] = {
-        TEST(entry_state),         TEST(payload_and_params),
-        TEST(memory_map),          TEST(initrd_at_top),
-        TEST(initrd_above_kernel), TEST(one_initrd),
-        TEST(cmdline_limit),       TEST(refused),
-        TEST(old_protocol),        TEST(truncated_anywhere),
-        TEST(fuzzed_header),       TEST(every_status_has_a_text),
+        TEST(entry_state),
+        TEST(payload_and_params),
+        TEST(memory_map),
+        TEST(initrd_at_top),
+        TEST(initrd_from_elsewhere),
+        TEST(initrd_above_kernel),
+        TEST(one_initrd),
+        TEST(cmdline_limit),
+        TEST(refused),
+        TEST(old_protocol),
+        TEST(truncated_anywhere),
+        TEST(fuzzed_header),
+        TEST(every_status_has_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

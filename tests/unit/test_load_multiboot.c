@@ -52,7 +52,11 @@ static void make_flat(void) {
 
 static enum load_status load_size(unsigned size, const struct load_module *modules,
                                   unsigned count) {
-    struct load_request r = {bench_file(image, size), "kernel.elf", "a=1 b", modules, count};
+    struct load_request r = {.kernel = bench_file(image, size),
+                             .kernel_name = "kernel.elf",
+                             .cmdline = "a=1 b",
+                             .modules = modules,
+                             .module_count = count};
     return load_kernel(&vm, &r);
 }
 
@@ -133,6 +137,33 @@ static void modules(void **state) {
     assert_int_equal(ram32(mods + 32), 0x204000);
 }
 
+/* The n-th of some modules that are elsewhere. */
+static bool read_elsewhere(void *context, unsigned n, uint8_t *to) {
+    *to = (uint8_t)(0x40 + n);
+    return n != *(unsigned *)context;
+}
+
+static void modules_from_elsewhere(void **state) {
+    (void)state;
+    static const uint8_t bytes[5000] = {1};
+    unsigned missing = 3;
+    struct load_module list[3] = {{{bytes, sizeof bytes}, ""}, {{NULL, 9}, ""}, {{NULL, 1}, ""}};
+    make_elf();
+    struct load_request r = {.kernel = bench_file(image, IMAGE),
+                             .kernel_name = "k",
+                             .cmdline = "",
+                             .modules = list,
+                             .module_count = 3,
+                             .read_module = read_elsewhere,
+                             .context = &missing};
+    assert_int_equal(load_kernel(&vm, &r), LOAD_OK);
+    assert_int_equal(vm.mem.ram[0x201000], 1);
+    assert_int_equal(vm.mem.ram[0x203000], 0x41);
+    assert_int_equal(vm.mem.ram[0x204000], 0x42);
+    missing = 2;
+    assert_int_equal(load_kernel(&vm, &r), LOAD_INITRD_LOST);
+}
+
 static void too_big_modules(void **state) {
     (void)state;
     uint8_t *bytes = calloc(1, BENCH_RAM);
@@ -154,7 +185,8 @@ static void long_command_line(void **state) {
     assert_non_null(text);
     memset(text, 'x', 70000);
     make_elf();
-    struct load_request r = {bench_file(image, IMAGE), "k", text, NULL, 0};
+    struct load_request r = {
+        .kernel = bench_file(image, IMAGE), .kernel_name = "k", .cmdline = text};
     text[60000] = '\0';
     assert_int_equal(load_kernel(&vm, &r), LOAD_OK);
     assert_int_equal(load_strlen((const char *)vm.mem.ram + ram32(vm.vcpu.gpr[EBX] + 16)), 60002);
@@ -162,7 +194,11 @@ static void long_command_line(void **state) {
     text[69999] = '\0';
     assert_int_equal(load_kernel(&vm, &r), LOAD_CMDLINE_TOO_LONG);
     struct load_module module = {{image, 1}, text};
-    r = (struct load_request){bench_file(image, IMAGE), "k", "", &module, 1};
+    r = (struct load_request){.kernel = bench_file(image, IMAGE),
+                              .kernel_name = "k",
+                              .cmdline = "",
+                              .modules = &module,
+                              .module_count = 1};
     assert_int_equal(load_kernel(&vm, &r), LOAD_CMDLINE_TOO_LONG);
     free(text);
 }
@@ -260,7 +296,8 @@ static void header_in_first_8k(void **state) {
     make_flat();
     memcpy(big + 8192 - 32, image + HEADER_AT, 32);
     put32(big + 8192 - 32 + 12, 0x100000 + 8192 - 32);
-    struct load_request r = {bench_file(big, sizeof big), "k", "", NULL, 0};
+    struct load_request r = {
+        .kernel = bench_file(big, sizeof big), .kernel_name = "k", .cmdline = ""};
     assert_int_equal(load_kernel(&vm, &r), LOAD_OK);
     memset(big, 0, sizeof big);
     memcpy(big + 8192 - 8, image + HEADER_AT, 32);
@@ -313,10 +350,19 @@ static void fuzzed_headers(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_start, bench_end)
     const struct CMUnitTest tests[] = {
-        TEST(elf_segments),   TEST(entry_state),        TEST(information),
-        TEST(modules),        TEST(too_big_modules),    TEST(long_command_line),
-        TEST(flat_image),     TEST(flat_addresses),     TEST(refused),
-        TEST(places),         TEST(header_in_first_8k), TEST(truncated_anywhere),
+        TEST(elf_segments),
+        TEST(entry_state),
+        TEST(information),
+        TEST(modules),
+        TEST(modules_from_elsewhere),
+        TEST(too_big_modules),
+        TEST(long_command_line),
+        TEST(flat_image),
+        TEST(flat_addresses),
+        TEST(refused),
+        TEST(places),
+        TEST(header_in_first_8k),
+        TEST(truncated_anywhere),
         TEST(fuzzed_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

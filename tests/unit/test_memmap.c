@@ -75,6 +75,27 @@ static void dma_kills_translations(void **state) {
     assert_int_equal(rig.code_writes, 1);
 }
 
+static void overwriting(void **state) {
+    (void)state;
+    rig_start(0);
+    memmap_set_kind(mem(), 0xf0000, 0x10000, MEM_ROM);
+    assert_ptr_equal(memmap_overwrite(mem(), 0x5801, 0x1000), mem()->ram + 0x5801);
+    assert_int_equal(rig.code_writes, 0);
+    mmu_protect_code(&rig.vm, 0x6000, ELSEWHERE);
+    assert_non_null(memmap_overwrite(mem(), 0x5800, 0x800)); /* ends before it */
+    assert_int_equal(rig.code_writes, 0);
+    assert_non_null(memmap_overwrite(mem(), 0x5800, 0x801));
+    assert_int_equal(rig.code_writes, 1);
+    assert_int_equal(rig.code_gpa, 0x6000);
+    assert_non_null(memmap_overwrite(mem(), RIG_RAM - 1, 1));
+    assert_null(memmap_overwrite(mem(), RIG_RAM - 1, 2));
+    assert_null(memmap_overwrite(mem(), 0x1000, UINT64_MAX));
+    assert_null(memmap_overwrite(mem(), UINT64_MAX, 1));
+    assert_null(memmap_overwrite(mem(), 0x1000, 0));
+    assert_null(memmap_overwrite(mem(), 0xeffff, 2));
+    assert_null(memmap_overwrite(mem(), 0x9ffff, 2));
+}
+
 static void kind_changes_reach_the_caches(void **state) {
     (void)state;
     gpa_t gpa;
@@ -97,6 +118,7 @@ int main(void) {
         cmocka_unit_test(reads_outside_memory_give_ones),
         cmocka_unit_test(writes_reach_ram_only),
         cmocka_unit_test(dma_kills_translations),
+        cmocka_unit_test(overwriting),
         cmocka_unit_test(kind_changes_reach_the_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
