@@ -8,15 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mmu/mmu.h"
+#include "vmm/debug_trap.h"
 #include "vmm/vcpu.h"
 
-#define KEY_CPL     3u        /* bits 1:0 */
-#define KEY_CODE32  (1u << 2) /* CS.D */
-#define KEY_STACK32 (1u << 3) /* SS.B */
-/* ES, CS, SS and DS only: FS and GS are looked at when used (v->fs_gs_base) */
-#define KEY_FLAT(seg) (1u << (4 + (seg)))  /* base 0, 4 GiB, readable (and writable, but CS) */
-#define KEY_WIDE(seg) (1u << (10 + (seg))) /* 4 GiB, any base; limit and type need no check */
-#define KEY_DIRECT    (1u << 16)           /* memory operands go through the view's window */
+#define KEY_CPL     3u               /* bits 1:0 */
+#define KEY_CODE32  SEG_FACT_CODE32  /* bit 2: CS.D */
+#define KEY_STACK32 SEG_FACT_STACK32 /* bit 3: SS.B */
+/* ES, CS, SS and DS only, bits 4 to 7: base 0, 4 GiB, readable (and writable, but CS) */
+#define KEY_FLAT(seg) SEG_FACT_FLAT(seg)
+/* bits 10 to 13: 4 GiB, any base; limit and type need no check */
+#define KEY_WIDE(seg) SEG_FACT_WIDE(seg)
+#define KEY_DIRECT    (1u << 16) /* memory operands go through the view's window */
 #define KEY_SINGLE    (1u << 17) /* one instruction only: TF, interrupt shadow, breakpoints */
 #define KEY_FPU_NM    (1u << 18) /* x87/MMX: CR0.EM or TS */
 #define KEY_SSE_UD    (1u << 19) /* SSE: CR0.EM, or CR4.OSFXSR clear */
@@ -36,7 +39,23 @@ static inline bool key_user(uint32_t key) {
     return (key & KEY_CPL) == 3;
 }
 
-/* The key for the vCPU's present state, without KEY_GLOBAL (which the page walk adds). */
-uint32_t key_of(struct vcpu *v, bool single);
+/* The rest of key_of(): what most systems have none of most of the time. */
+uint32_t key_of_rare(const struct vcpu *v, bool single);
+
+/* The key for the vCPU's present state, without KEY_GLOBAL (which the page walk adds). SDM vol. 3A
+ * sections 2.5 (control registers) and 5.3 (limit checking). */
+static inline uint32_t key_of(const struct vcpu *v, bool single) {
+    uint32_t rare = (v->sysflags & (EFL_AC | EFL_TF | EFL_VM)) | v->shadow | v->watching | v->ferr |
+                    (v->cr0 & (CR0_EM | CR0_TS)) | (~v->cr0 & CR0_PE) | single;
+    uint32_t key = v->cpl | v->seg_facts;
+
+    if (mmu_view_direct(v, vcpu_user(v)))
+        key |= KEY_DIRECT;
+    if (!(v->cr4 & CR4_OSFXSR))
+        key |= KEY_SSE_UD;
+    if (rare || debug_armed(v))
+        key |= key_of_rare(v, single);
+    return v->watching ? key & ~KEY_DIRECT : key;
+}
 
 #endif

@@ -18,23 +18,34 @@ uint64_t onward_known(struct bt *bt, struct vcpu *v) {
     if (key & KEY_RUN_LOOP || !(key & KEY_FLAT(SEG_CS)))
         return 0;
     v->exit_slot = EXIT_ONWARD; /* the run loop will enter it */
-    return jumpcache_switch(bt, key) ? jumpcache_find(bt, user, v->eip) : 0;
+    if (bt->jump[user].key != key && !jumpcache_switch(bt, key))
+        return 0;
+    return jumpcache_find(bt, user, v->eip);
+}
+
+/* Delivers all that waits. False: the run loop has something to do first. */
+static bool deliver(struct bt *bt, struct vcpu *v) {
+    const struct vm *vm = v->vm;
+
+    v->activity = ACTIVITY_DELIVER;
+    do {
+        if (vm->kicked || vm->stop)
+            return false;
+    } while (run_deliver_events(bt, v));
+    v->activity = ACTIVITY_RUN_LOOP;
+    return true;
 }
 
 uint64_t onward_go(struct vcpu *v) {
-    struct vm *vm = v->vm;
-    struct bt *bt = vm->bt;
+    struct bt *bt = v->vm->bt;
 
     v->exit_slot = 0;
     if (bt->run_loop_next)
         return 0;
     v->tc_rsp = 0;
-    v->activity = ACTIVITY_DELIVER;
-    do {
-        if (vm->kicked || vm->stop || v->halted)
-            return 0;
-    } while (run_deliver_events(bt, v));
     v->activity = ACTIVITY_RUN_LOOP;
+    if (v->halted || (run_due(v) && !deliver(bt, v)))
+        return 0;
     if (v->prefill)
         run_prefill(bt, v);
     if (vcpu_user(v)) {

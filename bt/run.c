@@ -17,11 +17,14 @@ typedef void (*enter_fn)(struct vcpu *v, void *host);
 static void arm_poll(struct bt *bt, struct vcpu *v) {
     uint64_t cache = (uint64_t)(uintptr_t)bt->jump[vcpu_user(v)].cache;
     uint64_t poison = (uint64_t)(uintptr_t)bt->poison;
-    bool intr = v->intr_line || (v->nmi_pending && !v->nmi_blocked);
 
-    v->jc_sti = intr ? poison : cache;
-    v->jc_now = intr && v->ifl ? poison : cache;
-    v->sti_exits = intr;
+    v->jc_now = v->jc_sti = cache;
+    v->sti_exits = false;
+    if (v->intr_line || (v->nmi_pending && !v->nmi_blocked)) {
+        v->jc_sti = poison;
+        v->jc_now = v->ifl ? poison : cache;
+        v->sti_exits = true;
+    }
     /* a kick that came in between must not be lost */
     __asm__ volatile("" ::: "memory");
     if (v->vm->kicked || v->vm->stop) {

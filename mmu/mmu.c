@@ -148,6 +148,8 @@ void mmu_enter_user(struct vcpu *v) {
     struct mmu *m = v->vm->mmu;
     unsigned n = m->stale_count;
 
+    if (n == 0 && promote_settled(m)) /* as a rule */
+        return;
     if (!m->current && (v->vm->form == VM_FORM_DIRECT || v->vm->form == VM_FORM_SHORT))
         promote_at_once(v);
     if (m->current)

@@ -126,8 +126,8 @@ bool recall_deliver(struct vcpu *v, const struct interrupt_event *e) {
     frame = put(frame, e->image);
     frame = put(frame, v->gpr[ESP]);
     put(frame, v->seg[SEG_SS].sel);
-    vcpu_set_cs_ss(v, SEG_CS, &g->cs);
-    vcpu_set_cs_ss(v, SEG_SS, &g->ss);
+    vcpu_set_keyed_seg(v, SEG_CS, &g->cs);
+    vcpu_set_keyed_seg(v, SEG_SS, &g->ss);
     v->gpr[ESP] = esp;
     v->cpl = 0;
     v->eip = g->eip;
@@ -190,8 +190,8 @@ bool recall_iret(struct vcpu *v) {
     vcpu_update_eflags(v, f[2],
                        EFL_ARITH | EFL_DF | EFL_TF | EFL_NT | EFL_RF | EFL_AC | EFL_ID | EFL_IF |
                            EFL_IOPL);
-    vcpu_set_cs_ss(v, SEG_CS, &r->cs);
-    vcpu_set_cs_ss(v, SEG_SS, &r->ss);
+    vcpu_set_keyed_seg(v, SEG_CS, &r->cs);
+    vcpu_set_keyed_seg(v, SEG_SS, &r->ss);
     v->gpr[ESP] = f[3];
     v->eip = f[0];
     v->cpl = 3;

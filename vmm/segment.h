@@ -60,22 +60,6 @@ static inline bool cpu_paragraph_mode(const struct vcpu *v) {
     return !(v->cr0 & CR0_PE) || (v->sysflags & EFL_VM);
 }
 
-/* What translated code may take for granted about a segment. */
-enum segment_class {
-    SEGMENT_CHECKED, /* nothing: limit and type are checked at run time */
-    SEGMENT_WIDE,    /* reads and, for data, writes anywhere in 4 GiB; any base */
-    SEGMENT_FLAT     /* the same with base 0 */
-};
-
-static inline enum segment_class segment_class(const struct seg *s, bool code) {
-    unsigned need = SEG_P | SEG_S | SEG_W | (code ? SEG_CODE : 0);
-    unsigned mask = SEG_P | SEG_S | SEG_W | SEG_CODE | (code ? 0 : SEG_E);
-
-    if (s->limit != UINT32_MAX || (s->attr & mask) != need)
-        return SEGMENT_CHECKED;
-    return s->base == 0 ? SEGMENT_FLAT : SEGMENT_WIDE;
-}
-
 /* Raises vector(sel & ~3 | ext); returns false. */
 static inline bool segment_fault(struct vcpu *v, unsigned vector, uint16_t sel, unsigned ext) {
     return vcpu_raise_error(v, vector, (sel & 0xfffcu) | ext);

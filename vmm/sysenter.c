@@ -15,8 +15,8 @@ static inline void set_flat(struct vcpu *v, unsigned cs_offset, unsigned cpl) {
     const struct seg stack = {
         .sel = (uint16_t)(cs + 8), .attr = FLAT_DATA | dpl, .limit = 0xffffffffu};
 
-    vcpu_set_cs_ss(v, SEG_CS, &code);
-    vcpu_set_cs_ss(v, SEG_SS, &stack);
+    vcpu_set_keyed_seg(v, SEG_CS, &code);
+    vcpu_set_keyed_seg(v, SEG_SS, &stack);
     v->cpl = (uint8_t)cpl;
 }
 

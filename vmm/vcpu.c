@@ -3,8 +3,8 @@
  *
  * Intel SDM vol. 1 section 3.4.3 (EFLAGS), vol. 3A table 9-1 (state after reset).
  *
- * Invariants: seg_base[i] == seg[i].base; pushf_fixed + live RFLAGS + ifl is the image PUSHF
- * pushes.
+ * Invariants: seg_base[i] == seg[i].base; seg_facts are of seg[]; pushf_fixed + live RFLAGS + ifl
+ * is the image PUSHF pushes.
  */
 #include "vmm/vcpu.h"
 
@@ -33,18 +33,22 @@ void vcpu_set_fault(struct vcpu *v, unsigned vector, bool has_error, uint32_t er
 }
 
 void vcpu_set_seg(struct vcpu *v, unsigned sreg, const struct seg *s) {
+    if (sreg <= SEG_DS) {
+        vcpu_set_keyed_seg(v, sreg, s);
+        return;
+    }
     v->seg[sreg] = *s;
     v->seg_base[sreg] = s->base;
-    if (sreg == SEG_FS || sreg == SEG_GS)
-        v->fs_gs_base[sreg - SEG_FS] = segment_class(s, false) == SEGMENT_CHECKED
-                                           ? v->seg_poison
-                                           : (uint64_t)(uintptr_t)&v->seg_base[sreg];
+    v->fs_gs_base[sreg - SEG_FS] = segment_class(s, false) == SEGMENT_CHECKED
+                                       ? v->seg_poison
+                                       : (uint64_t)(uintptr_t)&v->seg_base[sreg];
 }
 
 static void reset_segments(struct vcpu *v) {
     const struct seg data = {.attr = SEG_P | SEG_S | SEG_W | SEG_A, .limit = 0xffff};
     struct seg code = data;
 
+    v->seg_facts = 0;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         vcpu_set_seg(v, i, &data);
     code.sel = 0xf000;

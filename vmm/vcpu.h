@@ -32,6 +32,42 @@ struct seg {
     uint32_t limit;
 };
 
+/* What translated code may take for granted about a segment. */
+enum segment_class {
+    SEGMENT_CHECKED, /* nothing: limit and type are checked at run time */
+    SEGMENT_WIDE,    /* reads and, for data, writes anywhere in 4 GiB; any base */
+    SEGMENT_FLAT     /* the same with base 0 */
+};
+
+static inline enum segment_class segment_class(const struct seg *s, bool code) {
+    unsigned need = SEG_P | SEG_S | SEG_W | (code ? SEG_CODE : 0);
+    unsigned mask = SEG_P | SEG_S | SEG_W | SEG_CODE | (code ? 0 : SEG_E);
+
+    if (s->limit != UINT32_MAX || (s->attr & mask) != need)
+        return SEGMENT_CHECKED;
+    return s->base == 0 ? SEGMENT_FLAT : SEGMENT_WIDE;
+}
+
+/* The same of ES, CS, SS and DS as bits, with CS.D and SS.B (bt/key.h has them in a block's key).
+ * FS and GS are looked at when used (v->fs_gs_base). */
+#define SEG_FACT_CODE32     (1u << 2)
+#define SEG_FACT_STACK32    (1u << 3)
+#define SEG_FACT_FLAT(sreg) (1u << (4 + (sreg)))  /* SEGMENT_FLAT */
+#define SEG_FACT_WIDE(sreg) (1u << (10 + (sreg))) /* that or SEGMENT_WIDE */
+
+static inline uint32_t segment_facts(unsigned sreg, const struct seg *s) {
+    enum segment_class class = segment_class(s, sreg == SEG_CS);
+    uint32_t facts = class == SEGMENT_CHECKED ? 0 : SEG_FACT_WIDE(sreg);
+
+    if (class == SEGMENT_FLAT)
+        facts |= SEG_FACT_FLAT(sreg);
+    if (sreg == SEG_CS && s->attr & SEG_DB)
+        facts |= SEG_FACT_CODE32;
+    if (sreg == SEG_SS && s->attr & SEG_DB)
+        facts |= SEG_FACT_STACK32;
+    return facts;
+}
+
 struct dtable {
     uint32_t base;
     uint16_t limit;
@@ -144,7 +180,8 @@ struct vcpu {
     struct dtable gdtr, idtr;
     uint32_t cr0, cr2, cr3, cr4;
     uint32_t dr[8];
-    uint64_t pdpte[4]; /* PAE: loaded at MOV CR3 (SDM vol. 3A section 4.4.1) */
+    uint64_t pdpte[4];  /* PAE: loaded at MOV CR3 (SDM vol. 3A section 4.4.1) */
+    uint32_t seg_facts; /* SEG_FACT_* of seg[] */
     uint8_t cpl;
     uint8_t shadow; /* SHADOW_* */
     bool halted;
@@ -253,13 +290,23 @@ static inline bool vcpu_raise_pf(struct vcpu *v, gla_t gla, uint32_t error) {
 /* Power-on state, SDM vol. 3A table 9-1 (real mode, CS:EIP F000:FFF0). */
 void vcpu_reset(struct vcpu *v);
 
-/* Installs a segment register's hidden part, keeping seg_base[] (and cpl for CS/SS left alone). */
+/* Installs a segment register's hidden part, keeping all that is derived from it; CPL is left
+ * alone.
+ */
 void vcpu_set_seg(struct vcpu *v, unsigned sreg, const struct seg *s);
 
-/* The same for CS and SS only. */
-static inline void vcpu_set_cs_ss(struct vcpu *v, unsigned sreg, const struct seg *s) {
-    v->seg[sreg] = *s;
+/* The same for ES, CS, SS and DS only, which translations are keyed on. */
+static inline void vcpu_set_keyed_seg(struct vcpu *v, unsigned sreg, const struct seg *s) {
+    const uint32_t mode = sreg == SEG_CS ? SEG_FACT_CODE32 : sreg == SEG_SS ? SEG_FACT_STACK32 : 0;
+
+    /* field by field: when *s was just put together, loading it as a whole would have to wait */
+    v->seg[sreg].sel = s->sel;
+    v->seg[sreg].attr = s->attr;
+    v->seg[sreg].base = s->base;
+    v->seg[sreg].limit = s->limit;
     v->seg_base[sreg] = s->base;
+    v->seg_facts &= ~(SEG_FACT_FLAT(sreg) | SEG_FACT_WIDE(sreg) | mode);
+    v->seg_facts |= segment_facts(sreg, s);
 }
 
 #endif

@@ -37,8 +37,44 @@ static void reset_state(void **state) {
     assert_int_equal(vcpu_eflags(&cpu), 2);
     assert_int_equal(cpu.cpl, 0);
     assert_int_equal(cpu.dr[6], 0xffff0ff0);
+    assert_int_equal(cpu.seg_facts, 0); /* 64 KiB, 16 bit */
     for (unsigned i = 0; i < SOFT_TLB_ENTRIES; i++)
         assert_int_equal(cpu.tlb[1].wtag[i], SOFT_TLB_INVALID);
+}
+
+#define FACTS(sreg) (SEG_FACT_FLAT(sreg) | SEG_FACT_WIDE(sreg))
+
+static void set_data(unsigned sreg, uint32_t base, uint32_t limit, unsigned attr) {
+    const struct seg s = {.base = base, .limit = limit, .attr = (uint16_t)(SEG_P | SEG_S | attr)};
+    vcpu_set_seg(&cpu, sreg, &s);
+}
+
+/* Each load changes the facts of its own register, of the four that have any. */
+static void facts_follow_segments(void **state) {
+    static const unsigned mode[4] = {0, SEG_FACT_CODE32, SEG_FACT_STACK32, 0};
+
+    (void)state;
+    vcpu_reset(&cpu);
+    for (unsigned sreg = 0; sreg < SEG_COUNT; sreg++) {
+        unsigned code = sreg == SEG_CS ? SEG_CODE : 0;
+        uint32_t flat = sreg <= SEG_DS ? FACTS(sreg) | mode[sreg] : 0;
+        uint32_t wide = flat & ~(sreg <= SEG_DS ? SEG_FACT_FLAT(sreg) : 0);
+        uint32_t before = cpu.seg_facts;
+
+        set_data(sreg, 0, UINT32_MAX, SEG_W | SEG_DB | code);
+        assert_int_equal(cpu.seg_facts, before | flat);
+        set_data(sreg, 16, UINT32_MAX, SEG_W | SEG_DB | code);
+        assert_int_equal(cpu.seg_facts, before | wide);
+        set_data(sreg, 0, UINT32_MAX, SEG_W | code);
+        assert_int_equal(cpu.seg_facts, before | (sreg <= SEG_DS ? FACTS(sreg) : 0));
+        set_data(sreg, 0, UINT32_MAX, SEG_DB | code); /* not writable, or not readable */
+        assert_int_equal(cpu.seg_facts, before | (flat ? mode[sreg] : 0));
+        set_data(sreg, 0, UINT32_MAX - 1, SEG_W | code);
+        assert_int_equal(cpu.seg_facts, before);
+        set_data(sreg, 0, UINT32_MAX, SEG_W | SEG_DB | code);
+    }
+    assert_int_equal(cpu.seg_facts, FACTS(SEG_ES) | FACTS(SEG_CS) | FACTS(SEG_SS) | FACTS(SEG_DS) |
+                                        SEG_FACT_CODE32 | SEG_FACT_STACK32);
 }
 
 /* -- accesses -- */
@@ -281,6 +317,7 @@ int main(void) {
         TEST(eflags_parts),
         TEST(pushf_image_from_host_flags),
         TEST(reset_state),
+        TEST(facts_follow_segments),
         TEST(expand_up_limit),
         TEST(expand_down_limit),
         TEST(segment_types),
