@@ -132,7 +132,8 @@ _Noreturn void host_user_run(struct vcpu *v, struct host_user *u);
 
 /* Monotonic nanoseconds. */
 uint64_t host_clock_ns(void);
-/* Frequency of the host's TSC in Hz, measured at start-up against host_clock_ns(). */
+/* Frequency of the host's TSC in Hz, measured against host_clock_ns() since start-up: may wait for
+ * some milliseconds of that. */
 uint64_t host_tsc_hz(void);
 /* Wall clock: seconds since 1970-01-01 UTC. */
 int64_t host_wall_seconds(void);

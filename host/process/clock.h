@@ -30,6 +30,6 @@ void clock_wake(void);
 
 /* Between clock.c and rt_clock.c. */
 extern int clock_deadline_timer, clock_sample_timer, clock_wake_fd;
-extern uint64_t clock_tsc_hz;
+void clock_tsc_begin(void);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/host.h"
@@ -52,21 +54,45 @@ enum { NAMES_ITSELF = false };
 enum { NAMES_ITSELF = true };
 #endif
 
+/* The running program's file, mapped: it is large, and nobody can write to it while it runs. */
+static bool map_running(struct load_blob *file) {
+    struct stat st;
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    void *data = fstat(fd, &st) == 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)
+                                     : MAP_FAILED;
+    close(fd);
+    *file = (struct load_blob){data, data == MAP_FAILED ? 0 : (uint64_t)st.st_size};
+    return data != MAP_FAILED;
+}
+
+static bool use_own(const struct load_blob *file, bool running) {
+    uint64_t address;
+    if (!symfile_read_elf(file, &symbols.own))
+        return false;
+    if (!running)
+        return true;
+    bool found = symtab_address(&symbols.own, "symbols_open", &address);
+    symbols.own_slide = found ? (uint64_t)(uintptr_t)symbols_open - address : 0;
+    return found;
+}
+
 /* The VMM's own symbols. A stripped program has none, which is fine. */
 static void read_own(const char *vmm) {
     char message[OPTIONS_MESSAGE];
     struct load_blob file;
-    uint64_t address;
-    if (!NAMES_ITSELF || !files_read_one("", vmm != NULL ? vmm : "/proc/self/exe", &file, message))
+    bool running = vmm == NULL;
+    if (!NAMES_ITSELF)
         return;
-    bool good = symfile_read_elf(&file, &symbols.own);
-    if (good && vmm != NULL)
-        symbols.own_slide = 0;
-    else if (good && symtab_address(&symbols.own, "symbols_open", &address))
-        symbols.own_slide = (uint64_t)(uintptr_t)symbols_open - address;
-    else
+    if (running ? !map_running(&file) : !files_read_one("", vmm, &file, message))
+        return;
+    if (!use_own(&file, running))
         symbols.own = (struct symtab){0};
-    free((void *)file.data);
+    if (running)
+        munmap((void *)file.data, file.size);
+    else
+        free((void *)file.data);
 }
 
 bool symbols_open(const struct options *o, const struct load_blob *kernel, const char *vmm,

@@ -51,7 +51,9 @@ static void clock_goes_forward(void **state) {
         last = now;
     }
     assert_true(host_wall_seconds() > 1600000000);
-    assert_true(host_tsc_hz() > 100000000);
+    uint64_t hz = host_tsc_hz(), again = host_tsc_hz();
+    assert_true(hz > 100000000);
+    assert_in_range(again, hz - hz / 100, hz + hz / 100);
 }
 
 static void wait_ends_at_deadline(void **state) {
