@@ -159,6 +159,9 @@ RUNNERS := $(wildcard $(addsuffix /run,$(addprefix tests/,insn guest fuzz bench 
 test: deps ## run all tests, some of them on the ring-0 host, too
 	$(MAKE) all unit
 	failed=; for runner in $(RUNNERS); do echo "== $$runner"; $$runner || failed="$$failed $$runner"; done; \
+		for form in checked direct; do \
+			echo "== guests, all code in $$form form"; \
+			tests/guest/run --form $$form || failed="$$failed guest/$$form"; done; \
 		echo "== on the ring-0 host"; \
 		tests/guest/run --host ring0 || failed="$$failed guest/ring0"; \
 		REFERENCE=ring0 tests/boot/run $(RING0_BOOTS) || failed="$$failed boot/ring0"; \

@@ -234,7 +234,7 @@ struct bt {
     uint32_t thunk_callout, thunk_prepare, thunk_commit, thunk_commit_stay, thunk_segment;
     uint32_t thunk_native, thunk_resume, thunk_leave;
     struct insn insns[BLOCK_MAX_INSNS];
-    uint32_t heat_clock;         /* samples of user code (heat.c) */
+    uint32_t heat_clock;         /* samples of code in direct form (heat.c) */
     uint32_t heated;             /* number of the code page that has become hot; 0 none */
     gla_t recent[RECENT_BLOCKS]; /* ring of the blocks dispatched last, for the panic report */
     uint32_t recent_count;
@@ -421,7 +421,7 @@ bool hint_set_brief(struct bt *bt, gla_t gla);
 /* Forgets those whose time is over, and the translations that had them. Called at kicks. */
 void hint_expire(struct bt *bt);
 
-/* -- heat.c: user code that much time is spent in -- */
+/* -- heat.c: code that much time is spent in -- */
 /* A sample lay in this block. True: in code that may become hot, or has just now (bt->heated: the
  * run loop is to call heat_apply()). Called with translated code interrupted. */
 bool heat_sample(struct bt *bt, const struct block *b);

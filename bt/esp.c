@@ -40,8 +40,9 @@ static bool names_esp(const struct insn *i) {
 bool esp_may_lag(const struct translation *t, const struct insn *i) {
     lower_fn lower = i->row->lower;
 
-    if (!t->extends || t->checked || !(t->key & KEY_STACK32) || t->esp_delta < DELTA_MIN ||
-        t->esp_delta > DELTA_MAX || !operand_is_plain(t, SEG_SS, MMU_R | MMU_W))
+    if (!t->extends || t->checked || t->poll_in || !(t->key & KEY_STACK32) ||
+        t->esp_delta < DELTA_MIN || t->esp_delta > DELTA_MAX ||
+        !operand_is_plain(t, SEG_SS, MMU_R | MMU_W))
         return false;
     if (i->mem.present && !operand_needs_no_thunk(t, i))
         return false;

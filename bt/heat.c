@@ -1,10 +1,10 @@
 /*
- * Hot code: which pages of user code are worth the longer blocks that go on behind branches and
- * calls (translate.c). Those hold each instruction several times over: for all of a compiler's code
+ * Hot code: which pages are worth the longer blocks that go on behind branches and calls
+ * (translate.c). Those hold each instruction several times over: for all of a compiler's code
  * that would take nine times the translating and more than the cache, while what it saves, it saves
  * where time is spent.
  *
- * The host takes samples. A page is hot when HOT_SAMPLES of the last HOT_WINDOW samples of user
+ * The host takes samples. A page is hot when HOT_SAMPLES of the last HOT_WINDOW samples of
  * code in direct form lay in it, and stays so for HOT_LIFE samples. Its translations are dropped
  * then; what runs again is translated again.
  */
@@ -14,7 +14,7 @@
 enum { HOT_SAMPLES = 3, HOT_WINDOW = 256, HOT_LIFE = 4096 };
 
 static bool may_extend(uint32_t key) {
-    return key_user(key) && (key & KEY_DIRECT) && (key & KEY_FLAT(SEG_CS)) && !(key & KEY_SINGLE);
+    return (key & KEY_DIRECT) && (key & KEY_FLAT(SEG_CS)) && !(key & KEY_SINGLE);
 }
 
 bool heat_is_hot(const struct code_page *p, uint32_t now) {
@@ -56,6 +56,6 @@ void heat_apply(struct bt *bt) {
     uint32_t page = bt->heated;
 
     bt->heated = 0;
-    if (page && bt->pages[page].user)
+    if (page)
         codepage_kill(bt, page);
 }

@@ -78,8 +78,8 @@ static struct block *find_block(struct bt *bt, struct vcpu *v, uint32_t key) {
  * not be hot. */
 static bool may_skip_check(const struct bt *bt, const struct vcpu *v, const struct block *from,
                            const struct block_exit *x, const struct block *to) {
-    return heat_extends(bt, from) && (x->pc_thunk || heat_extends(bt, to)) && !from->page2 &&
-           !to->page2 && !((from->key | to->key) & KEY_GLOBAL) &&
+    return key_user(from->key) && heat_extends(bt, from) && (x->pc_thunk || heat_extends(bt, to)) &&
+           !from->page2 && !to->page2 && !((from->key | to->key) & KEY_GLOBAL) &&
            codepage_cached(bt, v, from->gla, true) == from->page &&
            codepage_cached(bt, v, to->gla, true) == to->page;
 }
