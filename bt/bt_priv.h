@@ -33,6 +33,7 @@ enum {
     JUMP_LOG = 16384,
     HINTS = 16 * 1024,
     BRIEF_HINTS = 64,
+    BRIEF_PASTS = 256,
     FAULT_SITES = 64,
     HINT_PAGES = 4096,
     RECENT_BLOCKS = 64,
@@ -166,10 +167,14 @@ struct native_ldt {
     unsigned entries;
 };
 
-/* A hint that expires (hints.c). */
+/* A hint that expires, and how long one at this instruction lasted (hints.c). */
 struct brief_hint {
     gla_t gla;
-    uint64_t since_ns; /* bt->kick_ns when it was set */
+    uint64_t until_ns; /* by bt->kick_ns */
+};
+struct brief_past {
+    gla_t gla;
+    uint64_t life_ns, until_ns;
 };
 
 /* An instruction that the guest takes faults at (hints.c). */
@@ -223,6 +228,7 @@ struct bt {
     uint32_t *hints; /* gla or HINT_DIVIDE(gla) of instructions, plus 1; hash set (hints.c) */
     struct brief_hint brief_hints[BRIEF_HINTS]; /* the oldest first */
     unsigned brief_count;
+    struct brief_past brief_pasts[BRIEF_PASTS]; /* by a hash; the latest stays */
     struct fault_site fault_sites[FAULT_SITES];
     uint64_t kick_ns; /* host_clock_ns() at the last bt_kick() or HLT: good to 10 ms */
     uint64_t hint_pages[HINT_PAGES / 64]; /* pages that may have hints */
@@ -415,8 +421,8 @@ bool hint_get(const struct bt *bt, gla_t gla);
 bool hint_after_fault(struct bt *bt, gla_t gla);
 /* It is one from now on, unless others take its place. */
 void hint_set(struct bt *bt, gla_t gla);
-/* It is one for half a second at most. False: so many are that this has taken the oldest's place.
- */
+/* It is one for half a second at most, the first time much less. False: so many are that this has
+ * taken the oldest's place. */
 bool hint_set_brief(struct bt *bt, gla_t gla);
 /* Forgets those whose time is over, and the translations that had them. Called at kicks. */
 void hint_expire(struct bt *bt);

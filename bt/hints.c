@@ -3,7 +3,8 @@
  * user pages from the kernel, writes to pages with code. A lossy set: forgetting costs one fault.
  *
  * Those about a page whose mapping the guest changes all the time (mmu/window.h) are brief: the
- * same instruction may reach other pages by then, and will find out again if it does not.
+ * same instruction may reach other pages by then, and will find out again if it does not. Each time
+ * that it does, the hint lasts longer.
  *
  * And those that the guest takes so many faults at, page faults or divide errors, that looking
  * before each access is cheaper than the host's exception, which costs some thousand cycles.
@@ -12,7 +13,9 @@
 
 /* So many faults at one instruction within so long by bt->kick_ns. */
 enum { FAULTS_BEFORE_CHECKED = 64, FAULTS_NS = 20000000 };
-enum { BRIEF_NS = 500000000 };
+/* How long a brief one lasts: at first; at most; twice as long as the last time if it comes back
+ * within so many of that. */
+enum { BRIEF_FIRST_NS = 30000000, BRIEF_MOST_NS = 480000000, COMES_BACK = 8 };
 
 static uint32_t slot_of(gla_t gla) {
     return (gla * 0x9e3779b1u) >> 18 & (HINTS - 1);
@@ -51,10 +54,24 @@ static void forget(struct bt *bt, gla_t gla) {
     codepage_kill_at(bt, gla);
 }
 
-static void forget_oldest(struct bt *bt) {
-    forget(bt, bt->brief_hints[0].gla);
+/* The n-th brief one. */
+static void forget_brief(struct bt *bt, unsigned n) {
+    forget(bt, bt->brief_hints[n].gla);
     bt->brief_count--;
-    memmove(bt->brief_hints, bt->brief_hints + 1, bt->brief_count * sizeof *bt->brief_hints);
+    memmove(bt->brief_hints + n, bt->brief_hints + n + 1,
+            (bt->brief_count - n) * sizeof *bt->brief_hints);
+}
+
+/* Until when a brief hint for gla is to last. */
+static uint64_t brief_end(struct bt *bt, gla_t gla) {
+    struct brief_past *past = &bt->brief_pasts[slot_of(gla) % BRIEF_PASTS];
+    bool back = past->gla == gla && bt->kick_ns - past->until_ns < past->life_ns * COMES_BACK;
+    uint64_t life = back ? past->life_ns * 2 : BRIEF_FIRST_NS;
+
+    if (life > BRIEF_MOST_NS)
+        life = BRIEF_MOST_NS;
+    *past = (struct brief_past){.gla = gla, .life_ns = life, .until_ns = bt->kick_ns + life};
+    return past->until_ns;
 }
 
 bool hint_set_brief(struct bt *bt, gla_t gla) {
@@ -63,15 +80,19 @@ bool hint_set_brief(struct bt *bt, gla_t gla) {
     if (hint_get(bt, gla))
         return true;
     if (full)
-        forget_oldest(bt);
-    bt->brief_hints[bt->brief_count++] = (struct brief_hint){gla, bt->kick_ns};
+        forget_brief(bt, 0);
+    bt->brief_hints[bt->brief_count++] = (struct brief_hint){gla, brief_end(bt, gla)};
     hint_set(bt, gla);
     return !full;
 }
 
 void hint_expire(struct bt *bt) {
-    while (bt->brief_count && bt->kick_ns - bt->brief_hints[0].since_ns >= BRIEF_NS)
-        forget_oldest(bt);
+    for (unsigned n = 0; n < bt->brief_count;) {
+        if (bt->kick_ns >= bt->brief_hints[n].until_ns)
+            forget_brief(bt, n);
+        else
+            n++;
+    }
 }
 
 bool hint_after_fault(struct bt *bt, gla_t gla) {

@@ -3,7 +3,7 @@
 
 #define CODE 0x00104000u
 
-enum { HALF_A_SECOND = 500, FAULTS = 64 };
+enum { FIRST = 30, MOST = 480, FAULTS = 64 }; /* ms, ms, faults */
 
 static int rig_up(void **state) {
     (void)state;
@@ -28,22 +28,57 @@ static void hints_stay(void **state) {
 static void brief_hints_go(void **state) {
     (void)state;
     hint_set_brief(vm.bt, CODE);
-    pass(HALF_A_SECOND - 1);
+    pass(FIRST - 1);
     hint_set_brief(vm.bt, CODE + 8);
     hint_set_brief(vm.bt, CODE); /* is one already: its time does not begin again */
     assert_true(hint_get(vm.bt, CODE));
     pass(1);
     assert_false(hint_get(vm.bt, CODE));
     assert_true(hint_get(vm.bt, CODE + 8));
-    pass(HALF_A_SECOND - 1);
+    pass(FIRST - 1);
     assert_false(hint_get(vm.bt, CODE + 8));
+}
+
+/* Sets one and says after how many ms it goes. */
+static unsigned life(gla_t gla) {
+    unsigned ms = 0;
+
+    hint_set_brief(vm.bt, gla);
+    for (; hint_get(vm.bt, gla); ms++)
+        pass(1);
+    return ms;
+}
+
+static void they_last_longer_if_they_come_back(void **state) {
+    (void)state;
+    for (unsigned ms = FIRST; ms <= MOST; ms *= 2)
+        assert_int_equal(life(CODE), ms);
+    assert_int_equal(life(CODE), MOST);
+    assert_int_equal(life(CODE + 8), FIRST);
+    pass(8 * MOST);
+    assert_int_equal(life(CODE), FIRST); /* not that late */
+}
+
+/* One that came first and lasts does not keep others from going. */
+static void each_goes_at_its_time(void **state) {
+    (void)state;
+    life(CODE);
+    hint_set_brief(vm.bt, CODE);
+    hint_set_brief(vm.bt, CODE + 8);
+    hint_set_brief(vm.bt, CODE + 16);
+    pass(FIRST);
+    assert_true(hint_get(vm.bt, CODE));
+    assert_false(hint_get(vm.bt, CODE + 8));
+    assert_false(hint_get(vm.bt, CODE + 16));
+    pass(FIRST);
+    assert_false(hint_get(vm.bt, CODE));
 }
 
 static void a_brief_hint_does_not_shorten_a_lasting_one(void **state) {
     (void)state;
     hint_set(vm.bt, CODE);
     hint_set_brief(vm.bt, CODE);
-    pass(HALF_A_SECOND);
+    pass(MOST);
     assert_true(hint_get(vm.bt, CODE));
 }
 
@@ -74,6 +109,8 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(hints_stay, rig_up),
         cmocka_unit_test_setup(brief_hints_go, rig_up),
+        cmocka_unit_test_setup(they_last_longer_if_they_come_back, rig_up),
+        cmocka_unit_test_setup(each_goes_at_its_time, rig_up),
         cmocka_unit_test_setup(a_brief_hint_does_not_shorten_a_lasting_one, rig_up),
         cmocka_unit_test_setup(the_oldest_makes_room, rig_up),
         cmocka_unit_test_setup(faults_are_many_in_time, rig_up),
