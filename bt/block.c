@@ -6,7 +6,13 @@
 #include "bt/bt_priv.h"
 #include "bt/emit.h"
 
-enum { OPCODE_MOV_IMM = 0xb8, OPCODE_JMP = 0xe9 };
+enum {
+    OPCODE_MOV_IMM = 0xb8,
+    OPCODE_JMP = 0xe9,
+    OPCODE_JCC = 0x80,
+    OPCODE_NOP = 0x90,
+    JMP_BYTES = 5
+};
 
 /* The buckets of a page's blocks stand together, as the blocks' code does: what runs in turn shares
  * the host's cache lines and TLB entries. */
@@ -74,14 +80,55 @@ static struct block_exit *exit_of(struct bt *bt, uint32_t number) {
     return &block_exits(bt, exit_block(bt, number))[number % BLOCK_EXITS];
 }
 
+/* A jump to what stands right behind it, but for bytes that align it: the processor had better not
+ * have to predict that. Such are many, since what runs in turn is translated in turn. */
+static const uint8_t long_nop[JMP_BYTES] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+
+static bool is_behind(const struct block *from, uint32_t target_offset) {
+    return target_offset - (from->host + from->host_size) < TCACHE_ALIGN;
+}
+
 /* Where the branch goes: host code of `from`, writable. */
 static void set_branch(struct bt *bt, const struct block *from, const struct block_exit *x,
                        uint32_t target_offset, uint32_t minus_id) {
     uint8_t *code = bt_rw(bt, from->host);
+    uint8_t *opcode = code + x->patch - 1;
 
     if (x->check)
         memcpy(code + x->check, &minus_id, sizeof minus_id);
-    emit_patch32(code + x->patch, bt_rw(bt, target_offset));
+    if (*opcode == long_nop[0])
+        *opcode = OPCODE_JMP;
+    if (*opcode == OPCODE_JMP && x->patch + 4u == from->host_size &&
+        is_behind(from, target_offset)) {
+        memcpy(opcode, long_nop, sizeof long_nop);
+        memset(opcode + JMP_BYTES, OPCODE_NOP, target_offset - from->host - from->host_size);
+        bt->stats.fallthroughs++;
+        return;
+    }
+    emit_patch32(opcode + 1, bt_rw(bt, target_offset));
+}
+
+/* Where the n-th exit goes now. */
+static uint32_t destination(struct bt *bt, const struct block *from, unsigned n) {
+    const struct block_exit *x = &block_exits(bt, from)[n];
+
+    return x->to ? block_entry(&bt->blocks[x->to]) : block_stub(from, n);
+}
+
+/* Of a block that ends in JCC; JMP the one that goes to what stands behind it should be JMP. Makes
+ * it so for the n-th exit, the JCC, which is about to. */
+static void turn_round(struct bt *bt, const struct block *from, unsigned n) {
+    struct block_exit *taken = &block_exits(bt, from)[n], *next = taken + 1;
+    uint8_t *opcode = bt_rw(bt, from->host) + taken->patch - 1;
+    uint16_t patch = taken->patch;
+
+    if (n + 1 == from->exit_count || taken->check || next->check || opcode[-1] != 0x0f ||
+        (*opcode & 0xf0) != OPCODE_JCC || next->patch != patch + JMP_BYTES)
+        return;
+    *opcode ^= 1;
+    taken->patch = next->patch;
+    next->patch = patch;
+    set_branch(bt, from, next, destination(bt, from, n + 1), 0);
 }
 
 void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to) {
@@ -90,6 +137,8 @@ void block_chain(struct bt *bt, struct block *from, unsigned n, struct block *to
 
     if (!x->patch || x->to)
         return;
+    if (is_behind(from, block_entry(to)))
+        turn_round(bt, from, n);
     set_branch(bt, from, x, block_entry(to), 0u - bt->pages[to->page].id);
     x->to = block_number(bt, to);
     x->prev_in = 0;

@@ -62,7 +62,8 @@ void bt_map_changed(struct vcpu *v, bool global_too);
 void bt_map_changed_page(struct vcpu *v, gla_t gla);
 
 struct bt_stats {
-    uint64_t blocks, guest_insns, guest_bytes, host_bytes, flushes, invalidated, chained, unchained;
+    uint64_t blocks, guest_insns, guest_bytes, host_bytes, flushes, invalidated, chained, unchained,
+        fallthroughs;
     uint64_t dispatches, jump_misses, retranslated, smc_writes;
     uint64_t exits;  /* direct exits translated */
     uint64_t onward; /* ways on behind callouts without a dispatch */

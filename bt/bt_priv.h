@@ -39,6 +39,7 @@ enum {
     RECENT_BLOCKS = 64,
     LINKED_PAGES = 256,
     LINK_GROUPS = 64,
+    TCACHE_ALIGN = 4, /* where blocks begin */
 };
 
 /* Where a direct branch leaves its block, and where it has been patched to go. They stand behind

@@ -87,7 +87,7 @@ struct block *tcache_reserve(struct bt *bt) {
 /* Code that runs often is worth an even place, all other had better be dense. What is hot is
  * translated in one go. */
 static uint32_t alignment(const struct bt *bt, const struct block *b) {
-    return heat_extends(bt, b) ? 16 : 4;
+    return heat_extends(bt, b) ? 16 : TCACHE_ALIGN;
 }
 
 void tcache_commit(struct bt *bt, const struct block *b) {

@@ -83,6 +83,7 @@ static void print_translator(stats_print_fn print, const struct bt_stats *b, con
     count(print, "writes to code pages", b->smc_writes);
     count(print, "exits chained", b->chained);
     count(print, "exits unchained", b->unchained);
+    count(print, "chains without a jump", b->fallthroughs);
     count(print, "dispatches", b->dispatches);
     count(print, "dispatches spared by callouts", b->onward);
     share(print, "exits chained at the end", b->chained - b->unchained, b->exits);
