@@ -253,6 +253,22 @@ void windows_put_back(void) {
         set_fs(window_fs);
 }
 
+uint64_t windows_borrow(void) {
+    uint64_t fs = 0;
+
+    if (!libc_fs) /* there are no windows yet */
+        return 0;
+    rt_syscall3(SYS_arch_prctl, GET_FS_BASE, (long)&fs, 0);
+    if (fs != libc_fs)
+        set_fs(libc_fs);
+    return fs;
+}
+
+void windows_return(uint64_t fs) {
+    if (fs != libc_fs)
+        set_fs(fs);
+}
+
 bool host_clobbers_fpu(void) {
 #ifdef RINGONE_SANITIZE
     return true;

@@ -10,6 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "host/process/windows.h"
+
 static struct termios users, ours;
 static volatile sig_atomic_t active;
 
@@ -18,20 +20,25 @@ void terminal_restore(void) {
         tcsetattr(STDIN_FILENO, TCSANOW, &users);
 }
 
+/* FS may be the guest's window, and errno is found by FS. */
 static void on_stop(int sig) {
+    uint64_t fs = windows_borrow();
     int saved = errno;
     (void)sig;
     terminal_restore();
     raise(SIGSTOP);
     errno = saved;
+    windows_return(fs);
 }
 
 static void on_continue(int sig) {
+    uint64_t fs = windows_borrow();
     int saved = errno;
     (void)sig;
     if (active)
         tcsetattr(STDIN_FILENO, TCSANOW, &ours);
     errno = saved;
+    windows_return(fs);
 }
 
 void terminal_raw(bool keys_to_guest) {
