@@ -1,18 +1,12 @@
 /*
  * The set of live translations: look-up by what they were made for, and the branches between them.
- * Chaining rewrites one 32-bit displacement (and, for a checked exit, the page id beside it); it is
- * undone exactly when the target dies.
+ * Chaining rewrites one 32-bit displacement (and, for a checked exit, the page id beside it), or
+ * the whole jump where the target stands behind it; it is undone exactly when the target dies.
  */
 #include "bt/bt_priv.h"
 #include "bt/emit.h"
 
-enum {
-    OPCODE_MOV_IMM = 0xb8,
-    OPCODE_JMP = 0xe9,
-    OPCODE_JCC = 0x80,
-    OPCODE_NOP = 0x90,
-    JMP_BYTES = 5
-};
+enum { OPCODE_MOV_IMM = 0xb8, OPCODE_JMP = 0xe9, OPCODE_JCC = 0x80, JMP_BYTES = 5 };
 
 /* The buckets of a page's blocks stand together, as the blocks' code does: what runs in turn shares
  * the host's cache lines and TLB entries. */
@@ -80,12 +74,18 @@ static struct block_exit *exit_of(struct bt *bt, uint32_t number) {
     return &block_exits(bt, exit_block(bt, number))[number % BLOCK_EXITS];
 }
 
-/* A jump to what stands right behind it, but for bytes that align it: the processor had better not
- * have to predict that. Such are many, since what runs in turn is translated in turn. */
-static const uint8_t long_nop[JMP_BYTES] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
-
 static bool is_behind(const struct block *from, uint32_t target_offset) {
     return target_offset - (from->host + from->host_size) < TCACHE_ALIGN;
+}
+
+/* A jump to what stands right behind it, but for bytes that align it, becomes one NOP with them:
+ * the processor had better not have to predict that. Such are many, since what runs in turn is
+ * translated in turn. */
+static const uint8_t long_nop[TCACHE_ALIGN][JMP_BYTES + TCACHE_ALIGN - 1] = {
+    {0x0f, 0x1f, 0x44}, {0x66, 0x0f, 0x1f, 0x44}, {0x0f, 0x1f, 0x80}, {0x0f, 0x1f, 0x84}};
+
+static bool is_nop(uint8_t opcode) {
+    return opcode == 0x0f || opcode == 0x66;
 }
 
 /* Where the branch goes: host code of `from`, writable. */
@@ -96,12 +96,12 @@ static void set_branch(struct bt *bt, const struct block *from, const struct blo
 
     if (x->check)
         memcpy(code + x->check, &minus_id, sizeof minus_id);
-    if (*opcode == long_nop[0])
+    if (is_nop(*opcode))
         *opcode = OPCODE_JMP;
     if (*opcode == OPCODE_JMP && x->patch + 4u == from->host_size &&
         is_behind(from, target_offset)) {
-        memcpy(opcode, long_nop, sizeof long_nop);
-        memset(opcode + JMP_BYTES, OPCODE_NOP, target_offset - from->host - from->host_size);
+        uint32_t pad = target_offset - from->host - from->host_size;
+        memcpy(opcode, long_nop[pad], JMP_BYTES + pad);
         bt->stats.fallthroughs++;
         return;
     }
@@ -123,7 +123,8 @@ static void turn_round(struct bt *bt, const struct block *from, unsigned n) {
     uint16_t patch = taken->patch;
 
     if (n + 1 == from->exit_count || taken->check || next->check || opcode[-1] != 0x0f ||
-        (*opcode & 0xf0) != OPCODE_JCC || next->patch != patch + JMP_BYTES)
+        (*opcode & 0xf0) != OPCODE_JCC || next->patch != patch + JMP_BYTES ||
+        next->patch + 4u != from->host_size)
         return;
     *opcode ^= 1;
     taken->patch = next->patch;

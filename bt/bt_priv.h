@@ -52,7 +52,7 @@ struct block_exit {
     /* exits (EXIT_NUMBER) chained to the same block, behind and before it; 0 none */
     uint32_t next_in, prev_in;
     /* in the block's host code: */
-    uint16_t patch; /* the branch displacement that chaining rewrites; 0 none */
+    uint16_t patch; /* the branch displacement that chaining rewrites; 0 none (see turn_round()) */
     uint16_t check; /* the page check's immediate; 0: chained without a check */
     /* with a check: the branch displacement that leads to the check, and where that begins */
     uint16_t branch, door;
@@ -221,8 +221,8 @@ struct bt {
     struct jump_table jump_spare; /* CPL 0 to 2's for another key; without a cache: none yet */
     bool no_jump_spare;           /* the host has no memory for it */
     uint32_t jump_key_before;     /* theirs before the present one */
-    /* indices of the user's at which jumps came to wrong blocks, and bt->kick_ns when that was last
-     * forgotten (entry.c) */
+    /* indices of jump caches at which jumps came to wrong blocks, and bt->kick_ns when that was
+     * last forgotten (entry.c) */
     uint64_t no_door[JUMP_CACHE_ENTRIES / 64];
     uint64_t no_door_ns;
     void *poison;

@@ -65,7 +65,8 @@ static void forget_brief(struct bt *bt, unsigned n) {
 /* Until when a brief hint for gla is to last. */
 static uint64_t brief_end(struct bt *bt, gla_t gla) {
     struct brief_past *past = &bt->brief_pasts[slot_of(gla) % BRIEF_PASTS];
-    bool back = past->gla == gla && bt->kick_ns - past->until_ns < past->life_ns * COMES_BACK;
+    /* it may have gone before its time */
+    bool back = past->gla == gla && bt->kick_ns < past->until_ns + past->life_ns * COMES_BACK;
     uint64_t life = back ? past->life_ns * 2 : BRIEF_FIRST_NS;
 
     if (life > BRIEF_MOST_NS)

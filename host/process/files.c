@@ -131,27 +131,23 @@ static char *next_element(char **list) {
     return start;
 }
 
-/* Is there a file whose size is known, so that it can wait to be read? Files of /proc seem empty.
- */
-static bool can_wait(int fd, uint64_t *size) {
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
-        return false;
-    *size = (uint64_t)st.st_size;
-    return true;
-}
-
-static bool open_module(const char *path, struct load_blob *blob, struct file_source *source,
+/* A regular file waits to be read, unless it seems empty, as those of /proc do. */
+static bool open_module(const char *path, struct load_blob *blob, struct file_source *s,
                         char message[OPTIONS_MESSAGE]) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || (!can_wait(fd, &blob->size) && !read_all(fd, blob))) {
-        say_unreadable("-initrd", path, message);
-        if (fd >= 0)
-            close(fd);
-        return false;
+    s->fd = fd;
+    s->again = fd >= 0 && fstat(fd, &s->as_found) == 0 && S_ISREG(s->as_found.st_mode) &&
+               s->as_found.st_size != 0;
+    if (s->again) {
+        *blob = (struct load_blob){NULL, (uint64_t)s->as_found.st_size};
+        return true;
     }
-    remember_source(source, fd);
-    return true;
+    bool read = fd >= 0 && read_all(fd, blob);
+    if (!read)
+        say_unreadable("-initrd", path, message);
+    if (fd >= 0)
+        close(fd);
+    return read;
 }
 
 /* "PATH ARGS" or "PATH": a module's command line is the whole, QEMU says. */

@@ -130,9 +130,9 @@ static void load(struct files *files) {
     files_put_away(files);
     if (s == LOAD_OK)
         return;
-    if (s == LOAD_INITRD_LOST)
+    if (s == LOAD_INITRD_LOST && files->message[0] != '\0')
         refuse("%s", files->message);
-    if (s == LOAD_INITRD_TOO_BIG || s == LOAD_LINUX_INITRDS)
+    if (s == LOAD_INITRD_TOO_BIG || s == LOAD_INITRD_LOST || s == LOAD_LINUX_INITRDS)
         refuse("-initrd: %s", load_status_text(s));
     if (s == LOAD_CMDLINE_TOO_LONG)
         refuse("-append: %s", load_status_text(s));

@@ -28,7 +28,7 @@ static const int allowed[] = {
     SCMP_SYS(restart_syscall),
     /* channels, trace, statistics */
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
-    /* the initrd once more, where the guest restarts */
+    /* the kernel once more, where the guest restarts; the initrd by pread64 */
     SCMP_SYS(lseek),
     /* disk images */
     SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fdatasync),

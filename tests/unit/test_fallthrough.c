@@ -34,6 +34,16 @@ static struct block *translate(uint32_t at) {
     return b;
 }
 
+/* How long the NOP here is; 0: it is none. SDM vol. 2B, NOP. */
+static unsigned nop_bytes(const uint8_t *p) {
+    unsigned prefix = p[0] == 0x66;
+
+    p += prefix;
+    if (p[0] != 0x0f || p[1] != 0x1f)
+        return 0;
+    return prefix + (p[2] == 0x44 ? 5 : p[2] == 0x80 ? 7 : p[2] == 0x84 ? 8 : 0);
+}
+
 /* Follows the host code at a block's end with ZF clear or set to another block or a stub; counts
  * the branches taken. */
 static uint32_t follow(const struct block *from, bool zf, unsigned *taken) {
@@ -44,8 +54,9 @@ static uint32_t follow(const struct block *from, bool zf, unsigned *taken) {
         const uint8_t *p = bt_rw(vm.bt, at);
         int32_t by;
         bool jcc = p[0] == 0x0f && (p[1] & 0xfe) == 0x84; /* je, jne */
-        if (p[0] == 0x0f && p[1] == 0x1f) {
-            at += 5;
+        unsigned nop = nop_bytes(p);
+        if (nop) {
+            at += nop;
             continue;
         }
         assert_true(jcc || p[0] == 0xe9);
@@ -56,8 +67,6 @@ static uint32_t follow(const struct block *from, bool zf, unsigned *taken) {
             ++*taken;
         }
     }
-    while (*taken == 0 && *bt_rw(vm.bt, at) == 0x90)
-        at++;
     return at;
 }
 

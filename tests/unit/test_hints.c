@@ -54,6 +54,11 @@ static void they_last_longer_if_they_come_back(void **state) {
     for (unsigned ms = FIRST; ms <= MOST; ms *= 2)
         assert_int_equal(life(CODE), ms);
     assert_int_equal(life(CODE), MOST);
+    hint_set_brief(vm.bt, CODE);
+    for (unsigned i = 0; i < BRIEF_HINTS; i++) /* goes before its time */
+        hint_set_brief(vm.bt, CODE + 64 + i);
+    assert_false(hint_get(vm.bt, CODE));
+    assert_int_equal(life(CODE), MOST);
     assert_int_equal(life(CODE + 8), FIRST);
     pass(8 * MOST);
     assert_int_equal(life(CODE), FIRST); /* not that late */
