@@ -215,6 +215,15 @@ static void plan(struct fill *f, const struct gwalk *w) {
              writable);
 }
 
+/* A window that is larger than it ever was has not paid for that: what it has can serve for long.
+ */
+static void refund(struct window *w, int64_t credit) {
+    if (w->mapped <= w->most_mapped)
+        return;
+    w->most_mapped = w->mapped;
+    w->credit = credit;
+}
+
 static enum mmu_fault fill(struct vcpu *v, struct window *w, gla_t gla, const struct gwalk *walk,
                            bool force) {
     struct fill f = {.v = v, .m = v->vm->mmu, .w = w, .user = w->user, .page = gla >> PAGE_SHIFT};
@@ -262,6 +271,7 @@ static enum mmu_fault window_fault(struct vcpu *v, gla_t gla, unsigned access, g
 
     if (!w)
         return MMU_FAULT_CHECKED;
+    int64_t credit = w->credit;
     m->stats.window_faults++;
     window_pays(m, w);
     if (!gwalk_access(v, gla, access | (user ? MMU_USER : 0), &walk)) {
@@ -278,7 +288,9 @@ static enum mmu_fault window_fault(struct vcpu *v, gla_t gla, unsigned access, g
         *gpa = walk.gpa;
         return MMU_FAULT_CODE_WRITE;
     }
-    return fill(v, w, gla, &walk, true);
+    enum mmu_fault result = fill(v, w, gla, &walk, true);
+    refund(w, credit);
+    return result;
 }
 
 enum mmu_fault mmu_window_fault(struct vcpu *v, gla_t gla, bool write, gpa_t *gpa) {
@@ -301,6 +313,8 @@ void mmu_prefill(struct vcpu *v, gla_t gla) {
         !fits(v, w, &walk) || window_churns(v->vm->mmu, w, gla >> PAGE_SHIFT))
         return;
     uint32_t now = shadow_entry(&v->vm->mmu->shadow, w, gla >> PAGE_SHIFT);
+    int64_t credit = w->credit;
     if (!now || (!(now & SE_D) && walk.dirty))
         fill(v, w, gla, &walk, false);
+    refund(w, credit);
 }

@@ -6,8 +6,9 @@
  * Others live long and still do not repay it: a shell that does nothing but fork has most of its
  * pages write-protected and written again for each child, and two processes that pass a byte to and
  * fro change windows all the time, where that is dear. So a window has a credit. Running with it
- * earns, calls of the host and its faults are paid. Whose credit is used up goes on in checked
- * form, and must run twice as long as the last time to get another.
+ * earns, calls of the host and its faults are paid, but for fills that make it larger than it was
+ * at any time: those are made once. Whose credit is used up goes on in checked form, and must run
+ * twice as long as the last time to get another.
  *
  * Correctness does not depend on any of this.
  */
@@ -123,6 +124,7 @@ static bool promote(struct vcpu *v) {
     w->cr3 = key(v);
     w->used = m->use_clock;
     w->credit = CREDIT_NEW;
+    w->most_mapped = 0;
     m->current = w;
     m->stats.views_promoted++;
     window_select(v);

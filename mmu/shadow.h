@@ -65,10 +65,11 @@ struct window {
     bool nx;     /* pages are executable as the guest's entries say, for native user code */
     bool in_use; /* user windows: belongs to the address space cr3 */
     uint32_t cr3;
-    uint64_t used;   /* use_clock when last current */
-    int64_t credit;  /* ns that the host may spend on it (promote.c) */
-    uint32_t mapped; /* pages */
-    uint32_t breaks; /* places where a host mapping must begin or end: bounds their number */
+    uint64_t used;        /* use_clock when last current */
+    int64_t credit;       /* ns that the host may spend on it (promote.c) */
+    uint32_t mapped;      /* pages */
+    uint32_t most_mapped; /* at a time, since it has its owner */
+    uint32_t breaks;      /* places where a host mapping must begin or end: bounds their number */
     uint64_t present[REGIONS / 64];
     uint64_t local[REGIONS / 64]; /* regions with pages that are not global */
     uint16_t region[REGIONS];     /* number in the pool, 0: none */

@@ -104,6 +104,39 @@ static void a_window_that_costs_too_much_is_lost(void **state) {
     assert_int_equal(mmu_stats(&rig.vm)->views_demoted, 1);
 }
 
+/* Maps all of PAGES, at a price that two fills could not pay. */
+static void fill_all(void) {
+    for (unsigned i = 0; i < PAGES && mmu_view_direct(rig.v, true); i++) {
+        gpa_t gpa;
+        if (shadow_entry(&mmu()->shadow, mmu()->current, (USER >> PAGE_SHIFT) + i))
+            continue; /* it came along with another */
+        mmu()->call_ns = 10 * CALL_NS;
+        assert_int_equal(mmu_window_fault(rig.v, USER + i * PAGE_SIZE, true, &gpa),
+                         MMU_FAULT_RETRY);
+        mmu_enter_user(rig.v);
+    }
+}
+
+/* Many pages are no loss the first time, but when they are mapped once more. */
+static void growing_costs_nothing(void **state) {
+    (void)state;
+    start();
+    for (unsigned i = 0; i < PAGES; i++) /* no two frames in a row */
+        rig_put32(TABLE + i * 4,
+                  (0x00400000 + i * 7 % PAGES * PAGE_SIZE) | RW | PTE_US | PTE_A | PTE_D);
+    ticks_to_promote();
+    fill_all();
+    assert_true(mmu_view_direct(rig.v, true));
+    assert_in_range(mmu()->current->mapped, PAGES, 2 * PAGES);
+    window_drop_all(mmu(), mmu()->current);
+    fill_all();
+    assert_false(mmu_view_direct(rig.v, true));
+    /* a new window grows anew */
+    ticks_to_promote();
+    fill_all();
+    assert_true(mmu_view_direct(rig.v, true));
+}
+
 static void the_next_takes_twice_as_long(void **state) {
     (void)state;
     start();
@@ -233,6 +266,7 @@ int main(void) {
         cmocka_unit_test(ticks_in_a_burst_count_once),
         cmocka_unit_test(hopeless_address_spaces_are_left_alone),
         cmocka_unit_test(a_window_that_costs_too_much_is_lost),
+        cmocka_unit_test(growing_costs_nothing),
         cmocka_unit_test(the_next_takes_twice_as_long),
         cmocka_unit_test(running_earns),
         cmocka_unit_test(what_has_proved_itself_begins_anew),
