@@ -73,7 +73,7 @@ static uint32_t follow(const struct block *from, bool zf, unsigned *taken) {
 static void assert_leads(const struct block *from, const struct block *to, unsigned exit) {
     unsigned taken;
     uint32_t at = follow(from, exit == NEXT, &taken);
-    bool is_behind = to && to->host - (from->host + from->host_size) < 4;
+    bool is_behind = to && to->host - (from->host + from->host_size) < TCACHE_ALIGN;
 
     assert_int_equal(at, to ? to->host : block_stub(from, exit));
     assert_int_equal(taken, !is_behind);
