@@ -184,17 +184,21 @@ def make_plan(arguments):
     return [unit for unit in plan if unit.all_rows]
 
 
-def write_report(settings, systems, samples, plan, host):
-    """Prints the report and writes build/bench/*; returns how many figures are missing."""
+def write_report(settings, systems, missing, samples, plan, host):
+    """Prints the report and writes build/bench/*; returns how many figures are missing.
+
+    missing: why a system that was asked for does not run here.
+    """
     rows = [row for unit in plan for row in unit.all_rows]
     timed = [row for row in rows if row.group != "event"]
     event_rows = [row for row in rows if row.group == "event"]
-    results = report.Results(samples, timed, systems)
+    results = report.Results(samples, timed, systems, missing)
     event_results = report.Results(samples, event_rows, systems)
     costs = events.costs(event_results)
 
     parts = ["# ringone: benchmark", ""]
     parts += [f"- {what}: {value}" for what, value in machine_info.describe(settings)]
+    parts += [f"- without {system}: {reason}" for system, reason in missing.items()]
     parts += [f"- time stamp counter: {host.tsc_hz / 1e6:.0f} MHz", ""]
     if settings.load > BUSY * os.cpu_count():
         parts += [f"**The machine was busy (load average {settings.load:.1f}) when the run began: the "
@@ -243,14 +247,13 @@ def main():
         load=os.getloadavg()[0],
     )
     wanted = arguments.systems.split(",")
-    reasons = {system: runners.unavailable(system) for system in wanted}
-    for system, reason in reasons.items():
-        if reason:
-            print(f"without {system}: {reason}", file=sys.stderr)
-    if reasons.get("native"):
+    missing = {system: reason for system in wanted if (reason := runners.unavailable(system))}
+    for system, reason in missing.items():
+        print(f"without {system}: {reason}", file=sys.stderr)
+    if "native" in missing:
         print("with native64 in its place: 64-bit code of the same sources", file=sys.stderr)
         wanted[wanted.index("native")] = "native64"
-    systems = [system for system in wanted if not reasons.get(system)]
+    systems = [system for system in wanted if system not in missing]
 
     plan = make_plan(arguments)
     path = os.path.join(arguments.output, "quick.jsonl" if arguments.quick else "samples.jsonl")
@@ -267,7 +270,7 @@ def main():
         print("interrupted; start again to go on", file=sys.stderr)
         return 130
     samples.finish()
-    problems = write_report(settings, systems, samples, plan, host)
+    problems = write_report(settings, systems, missing, samples, plan, host)
     return 1 if problems or not systems else 0
 
 

@@ -23,10 +23,11 @@ def spread(values):
 class Results:
     """Samples of a run, by row and system, with what is wrong with them."""
 
-    def __init__(self, samples, rows, systems):
+    def __init__(self, samples, rows, systems, missing=()):
         self.samples = samples
         self.rows = rows
         self.systems = systems
+        self.missing = missing  # systems that were asked for but do not run here
         self.problems = {}  # (row name, system): text
         for row in rows:
             self._look_for_problems(row)
@@ -124,9 +125,12 @@ def _native_limit(results, target, name):
 
 
 def _judge(results, target):
-    """Yields (name, bound, measured, passed or None) for the target's parts."""
+    """Yields (name, bound, measured, passed or None) for the target's parts.
+
+    A system that was asked for and is missing leaves its targets without figures, not out.
+    """
     members = [row for row in results.rows if row.group in target.groups]
-    if not members or not {target.slower, target.faster} <= set(results.systems):
+    if not members or not {target.slower, target.faster} <= {*results.systems, *results.missing}:
         return
     ratios = {row.name: results.ratio(row, target.slower, target.faster) for row in members}
     known = {name: value for name, value in ratios.items() if value}
