@@ -168,11 +168,17 @@ struct native_ldt {
     unsigned entries;
 };
 
-/* A hint that expires, and how long one at this instruction lasted (hints.c). */
-struct brief_hint {
-    gla_t gla;
-    uint64_t until_ns; /* by bt->kick_ns */
+/* Hints that expire (hints.c), each kind with room of its own: reaching pages that the guest
+ * changes all the time, or taking many page faults. */
+enum brief_kind { BRIEF_CHURNS, BRIEF_FAULTS, BRIEF_KINDS };
+struct brief_hints {
+    unsigned count;
+    struct brief_hint {
+        gla_t gla;
+        uint64_t until_ns; /* by bt->kick_ns */
+    } hint[BRIEF_HINTS];   /* the oldest first */
 };
+/* How long the latest at an instruction lasts. */
 struct brief_past {
     gla_t gla;
     uint64_t life_ns, until_ns;
@@ -227,8 +233,7 @@ struct bt {
     uint64_t no_door_ns;
     void *poison;
     uint32_t *hints; /* gla or HINT_DIVIDE(gla) of instructions, plus 1; hash set (hints.c) */
-    struct brief_hint brief_hints[BRIEF_HINTS]; /* the oldest first */
-    unsigned brief_count;
+    struct brief_hints brief_hints[BRIEF_KINDS];
     struct brief_past brief_pasts[BRIEF_PASTS]; /* by a hash; the latest stays */
     struct fault_site fault_sites[FAULT_SITES];
     uint64_t kick_ns; /* host_clock_ns() at the last bt_kick() or HLT: good to 10 ms */
@@ -422,9 +427,9 @@ bool hint_get(const struct bt *bt, gla_t gla);
 bool hint_after_fault(struct bt *bt, gla_t gla);
 /* It is one from now on, unless others take its place. */
 void hint_set(struct bt *bt, gla_t gla);
-/* It is one for half a second at most, the first time much less. False: so many are that this has
- * taken the oldest's place. */
-bool hint_set_brief(struct bt *bt, gla_t gla);
+/* It is one for half a second at most, the first time much less. False: so many are of this kind
+ * that it has taken the oldest's place. */
+bool hint_set_brief(struct bt *bt, enum brief_kind kind, gla_t gla);
 /* Forgets those whose time is over, and the translations that had them. Called at kicks. */
 void hint_expire(struct bt *bt);
 

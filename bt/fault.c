@@ -48,14 +48,15 @@ static gla_t instruction(const struct recovered *at) {
     return at->block->gla + (at->eip - at->block->eip);
 }
 
-/* Has this instruction translated anew, with the hint that it has now; offset: what it was about,
+/* Has this instruction translated anew wherever it is, with the hint that it has now: blocks that
+ * begin elsewhere hold it, too, such as the one that a fault returns to. offset: what it was about,
  * for the log. */
 static void retranslate(struct bt *bt, const struct recovered *at, int64_t offset,
                         const char *why) {
     if (LOG_ON(LOG_MMU))
         host_log("mmu: checked form of @%08x for %08llx: %s", instruction(at),
                  (unsigned long long)offset, why);
-    block_kill(bt, at->block);
+    codepage_kill_at(bt, instruction(at));
     bt->stats.retranslated++;
 }
 
@@ -102,8 +103,10 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
         return true;
     case MMU_FAULT_GUEST:
         v->activity = ACTIVITY_GUEST_FAULT;
-        if (hint_after_fault(bt, instruction(at)))
-            make_checked(bt, at, offset, "many page faults");
+        if (hint_after_fault(bt, instruction(at))) {
+            hint_set_brief(bt, BRIEF_FAULTS, instruction(at));
+            retranslate(bt, at, offset, "many page faults");
+        }
         return false;
     case MMU_FAULT_CODE_WRITE:
         if (code_write(bt, v, at, (gla_t)offset, gpa))
@@ -111,7 +114,7 @@ static bool window_fault(struct bt *bt, struct vcpu *v, const struct recovered *
         make_checked(bt, at, offset, "writes a page with code");
         return false;
     case MMU_FAULT_CHURNS:
-        if (!hint_set_brief(bt, instruction(at)))
+        if (!hint_set_brief(bt, BRIEF_CHURNS, instruction(at)))
             mmu_view_give_up(v); /* all of it reaches such pages, a stack's perhaps */
         retranslate(bt, at, offset, "a page that changes all the time");
         return false;

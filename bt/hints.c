@@ -2,12 +2,13 @@
  * Instructions whose direct form has faulted in a way that only the checked form can serve: MMIO,
  * user pages from the kernel, writes to pages with code. A lossy set: forgetting costs one fault.
  *
- * Those about a page whose mapping the guest changes all the time (mmu/window.h) are brief: the
- * same instruction may reach other pages by then, and will find out again if it does not. Each time
- * that it does, the hint lasts longer.
- *
  * And those that the guest takes so many faults at, page faults or divide errors, that looking
  * before each access is cheaper than the host's exception, which costs some thousand cycles.
+ *
+ * Hints about page faults, and those about a page whose mapping the guest changes all the time
+ * (mmu/window.h), are brief: the same instruction may reach other pages by then (what fills fresh
+ * memory goes on to work in it), and will find out again if it does not. Each time that it does,
+ * the hint lasts longer.
  */
 #include "bt/bt_priv.h"
 
@@ -54,12 +55,11 @@ static void forget(struct bt *bt, gla_t gla) {
     codepage_kill_at(bt, gla);
 }
 
-/* The n-th brief one. */
-static void forget_brief(struct bt *bt, unsigned n) {
-    forget(bt, bt->brief_hints[n].gla);
-    bt->brief_count--;
-    memmove(bt->brief_hints + n, bt->brief_hints + n + 1,
-            (bt->brief_count - n) * sizeof *bt->brief_hints);
+/* The n-th of these. */
+static void forget_brief(struct bt *bt, struct brief_hints *of, unsigned n) {
+    forget(bt, of->hint[n].gla);
+    of->count--;
+    memmove(of->hint + n, of->hint + n + 1, (of->count - n) * sizeof *of->hint);
 }
 
 /* Until when a brief hint for gla is to last. */
@@ -75,25 +75,31 @@ static uint64_t brief_end(struct bt *bt, gla_t gla) {
     return past->until_ns;
 }
 
-bool hint_set_brief(struct bt *bt, gla_t gla) {
-    bool full = bt->brief_count == BRIEF_HINTS;
+bool hint_set_brief(struct bt *bt, enum brief_kind kind, gla_t gla) {
+    struct brief_hints *of = &bt->brief_hints[kind];
+    bool full = of->count == BRIEF_HINTS;
 
     if (hint_get(bt, gla))
         return true;
     if (full)
-        forget_brief(bt, 0);
-    bt->brief_hints[bt->brief_count++] = (struct brief_hint){gla, brief_end(bt, gla)};
+        forget_brief(bt, of, 0);
+    of->hint[of->count++] = (struct brief_hint){gla, brief_end(bt, gla)};
     hint_set(bt, gla);
     return !full;
 }
 
-void hint_expire(struct bt *bt) {
-    for (unsigned n = 0; n < bt->brief_count;) {
-        if (bt->kick_ns >= bt->brief_hints[n].until_ns)
-            forget_brief(bt, n);
+static void expire(struct bt *bt, struct brief_hints *of) {
+    for (unsigned n = 0; n < of->count;) {
+        if (bt->kick_ns >= of->hint[n].until_ns)
+            forget_brief(bt, of, n);
         else
             n++;
     }
+}
+
+void hint_expire(struct bt *bt) {
+    for (unsigned kind = 0; kind < BRIEF_KINDS; kind++)
+        expire(bt, &bt->brief_hints[kind]);
 }
 
 bool hint_after_fault(struct bt *bt, gla_t gla) {

@@ -27,10 +27,10 @@ static void hints_stay(void **state) {
 
 static void brief_hints_go(void **state) {
     (void)state;
-    hint_set_brief(vm.bt, CODE);
+    hint_set_brief(vm.bt, BRIEF_CHURNS, CODE);
     pass(FIRST - 1);
-    hint_set_brief(vm.bt, CODE + 8);
-    hint_set_brief(vm.bt, CODE); /* is one already: its time does not begin again */
+    hint_set_brief(vm.bt, BRIEF_CHURNS, CODE + 8);
+    hint_set_brief(vm.bt, BRIEF_CHURNS, CODE); /* is one already: its time does not begin again */
     assert_true(hint_get(vm.bt, CODE));
     pass(1);
     assert_false(hint_get(vm.bt, CODE));
@@ -43,7 +43,7 @@ static void brief_hints_go(void **state) {
 static unsigned life(gla_t gla) {
     unsigned ms = 0;
 
-    hint_set_brief(vm.bt, gla);
+    hint_set_brief(vm.bt, BRIEF_CHURNS, gla);
     for (; hint_get(vm.bt, gla); ms++)
         pass(1);
     return ms;
@@ -54,9 +54,9 @@ static void they_last_longer_if_they_come_back(void **state) {
     for (unsigned ms = FIRST; ms <= MOST; ms *= 2)
         assert_int_equal(life(CODE), ms);
     assert_int_equal(life(CODE), MOST);
-    hint_set_brief(vm.bt, CODE);
+    hint_set_brief(vm.bt, BRIEF_CHURNS, CODE);
     for (unsigned i = 0; i < BRIEF_HINTS; i++) /* goes before its time */
-        hint_set_brief(vm.bt, CODE + 64 + i);
+        hint_set_brief(vm.bt, BRIEF_CHURNS, CODE + 64 + i);
     assert_false(hint_get(vm.bt, CODE));
     assert_int_equal(life(CODE), MOST);
     assert_int_equal(life(CODE + 8), FIRST);
@@ -68,9 +68,9 @@ static void they_last_longer_if_they_come_back(void **state) {
 static void each_goes_at_its_time(void **state) {
     (void)state;
     life(CODE);
-    hint_set_brief(vm.bt, CODE);
-    hint_set_brief(vm.bt, CODE + 8);
-    hint_set_brief(vm.bt, CODE + 16);
+    hint_set_brief(vm.bt, BRIEF_CHURNS, CODE);
+    hint_set_brief(vm.bt, BRIEF_CHURNS, CODE + 8);
+    hint_set_brief(vm.bt, BRIEF_CHURNS, CODE + 16);
     pass(FIRST);
     assert_true(hint_get(vm.bt, CODE));
     assert_false(hint_get(vm.bt, CODE + 8));
@@ -82,7 +82,7 @@ static void each_goes_at_its_time(void **state) {
 static void a_brief_hint_does_not_shorten_a_lasting_one(void **state) {
     (void)state;
     hint_set(vm.bt, CODE);
-    hint_set_brief(vm.bt, CODE);
+    hint_set_brief(vm.bt, BRIEF_CHURNS, CODE);
     pass(MOST);
     assert_true(hint_get(vm.bt, CODE));
 }
@@ -90,10 +90,21 @@ static void a_brief_hint_does_not_shorten_a_lasting_one(void **state) {
 static void the_oldest_makes_room(void **state) {
     (void)state;
     for (unsigned i = 0; i <= BRIEF_HINTS; i++)
-        assert_true(hint_set_brief(vm.bt, CODE + i) == (i < BRIEF_HINTS));
+        assert_true(hint_set_brief(vm.bt, BRIEF_CHURNS, CODE + i) == (i < BRIEF_HINTS));
     assert_false(hint_get(vm.bt, CODE));
     for (unsigned i = 1; i <= BRIEF_HINTS; i++)
         assert_true(hint_get(vm.bt, CODE + i));
+}
+
+static void each_kind_has_its_own_room(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < BRIEF_HINTS; i++)
+        hint_set_brief(vm.bt, BRIEF_FAULTS, CODE + i);
+    assert_true(hint_set_brief(vm.bt, BRIEF_CHURNS, CODE + BRIEF_HINTS));
+    assert_false(hint_set_brief(vm.bt, BRIEF_FAULTS, CODE + BRIEF_HINTS + 1));
+    pass(FIRST);
+    for (unsigned i = 0; i < BRIEF_HINTS + 2; i++)
+        assert_false(hint_get(vm.bt, CODE + i));
 }
 
 /* Kicks may come every millisecond: they are no clock. */
@@ -118,6 +129,7 @@ int main(void) {
         cmocka_unit_test_setup(each_goes_at_its_time, rig_up),
         cmocka_unit_test_setup(a_brief_hint_does_not_shorten_a_lasting_one, rig_up),
         cmocka_unit_test_setup(the_oldest_makes_room, rig_up),
+        cmocka_unit_test_setup(each_kind_has_its_own_room, rig_up),
         cmocka_unit_test_setup(faults_are_many_in_time, rig_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
