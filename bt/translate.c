@@ -99,6 +99,8 @@ static enum insn_status decode(const struct translation *t, const uint8_t *bytes
     return insn_decode(t->bt->decoder, t->key & KEY_CODE32, bytes, n, out);
 }
 
+enum { JCC_BYTES = 6 }; /* of the long form */
+
 /* Instructions looked at before flags are taken for live. */
 enum { FLAGS_LOOKAHEAD = 4 };
 
@@ -203,12 +205,35 @@ static bool page_left(const struct translation *t) {
     return ((b->gla + (t->eip - b->eip)) & PAGE_MASK) != (b->gla & PAGE_MASK);
 }
 
+/* Is the instruction at t->next_eip a JCC that goes back? */
+static bool loop_closes(const struct translation *t) {
+    gla_t gla = t->block->gla + (t->next_eip - t->block->eip);
+    const uint8_t *at = bytes_at(t, gla);
+
+    if ((gla ^ t->block->gla) & PAGE_MASK || page_rest(gla) < JCC_BYTES || !(t->key & KEY_CODE32))
+        return false;
+    return at[0] == 0x0f ? (at[1] & 0xf0) == 0x80 && at[5] & 0x80
+                         : (at[0] & 0xf0) == 0x70 && at[1] & 0x80;
+}
+
+/* Processors make one of an instruction that sets flags and the branch behind it (macrofusion:
+ * Intel 64 and IA-32 Optimization Reference Manual; AMD calls it branch fusion). A poll between the
+ * two would keep them from it in every loop, so it stands before both. */
+static void poll_early(struct translation *t) {
+    if (t->poll_in || !loop_closes(t))
+        return;
+    exit_poll(t);
+    t->polled = t->next_eip;
+    t->has_polled = true;
+}
+
 /* What comes before each instruction's own translation. */
 static void begin_insn(struct translation *t, unsigned length) {
     t->next_eip = t->eip + length;
     translation_mark(t, t->eip, FIX_NONE);
     if (t->poll_in && --t->poll_in == 0)
         exit_poll_sti(t, t->eip);
+    poll_early(t);
 }
 
 /* False: there is no template for the instruction at t->eip. */

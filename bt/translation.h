@@ -71,9 +71,11 @@ struct translation {
     bool lags;                 /* the instruction can do with ESP lagging behind (esp.c) */
     int32_t esp_delta;         /* guest ESP less R12 */
     unsigned poll_in;          /* emit an interrupt poll before the insn-after-next; counts down */
-    bool templates;            /* instructions may have them (template.h) */
-    uint64_t shape;            /* insn_shape() of the instruction at eip; 0: not known */
-    uint32_t relies_on;        /* guest bytes from the block's start that were looked at */
+    uint32_t polled;           /* the instruction at this EIP needs no poll if has_polled */
+    bool has_polled;
+    bool templates;     /* instructions may have them (template.h) */
+    uint64_t shape;     /* insn_shape() of the instruction at eip; 0: not known */
+    uint32_t relies_on; /* guest bytes from the block's start that were looked at */
     unsigned side_count, slow_count, exit_count, call_count;
     /* nothing behind this is cleared when a translation begins */
     struct slow_path slow[SLOW_PATHS];

@@ -1,0 +1,100 @@
+/* bt/translate.c: where loops look for interrupts. */
+#include "tests/unit/bt_rig.h"
+
+#include <string.h>
+
+#include "bt/key.h"
+
+enum { RAM = 1 << 20, GLA = 0x1000, DEC = 0, JNZ = 1 };
+enum { KEY = KEY_CODE32 | KEY_STACK32 | KEY_FLAT(SEG_CS) | KEY_WIDE(SEG_CS) };
+
+static const uint8_t poll[] = {0x45, 0x8b, 0x45, 0x00};        /* mov r8d, [r13] */
+static const uint8_t dec_and_jnz[] = {0xff, 0xc9, 0x0f, 0x85}; /* dec ecx; jnz */
+
+static int translator(void **state) {
+    (void)state;
+    bt_rig(RAM);
+    vm.vcpu.seg[SEG_CS].limit = UINT32_MAX;
+    return 0;
+}
+
+/* Translates code from `at` on, that stands at the page's start. */
+static const struct block *translate(const void *code, size_t bytes, uint32_t at) {
+    memcpy(vm.mem.ram + GLA, code, bytes);
+    uint32_t page = codepage_lookup(vm.bt, &vm.vcpu, GLA);
+    vm.vcpu.eip = GLA + at;
+    const struct block *b = translate_block(vm.bt, &vm.vcpu, page, KEY);
+    assert_non_null(b);
+    return b;
+}
+
+/* Where `what` stands in the block's host code; -1: nowhere. */
+static long where(const struct block *b, const uint8_t *what, size_t bytes) {
+    const uint8_t *code = bt_rw(vm.bt, b->host);
+    const uint8_t *at = memmem(code, b->host_size, what, bytes);
+
+    return at ? at - code : -1;
+}
+
+static long poll_in(const struct block *b) {
+    long at = where(b, poll, sizeof poll);
+
+    if (at >= 0) {
+        const uint8_t *code = bt_rw(vm.bt, b->host), *rest = code + at + sizeof poll;
+        assert_null(memmem(rest, b->host_size - (size_t)(rest - code), poll, sizeof poll));
+    }
+    return at;
+}
+
+/* The processor makes one of DEC and JNZ. */
+static void a_loop_polls_before_what_sets_its_flags(void **state) {
+    (void)state;
+    static const uint8_t near[] = {0x49, 0x75, 0xfd},
+                         wide[] = {0x49, 0x0f, 0x85, 0xf9, 0xff, 0xff, 0xff};
+    const struct block *b = translate(near, sizeof near, DEC);
+    long branch = where(b, dec_and_jnz, sizeof dec_and_jnz);
+    struct recovered at;
+
+    assert_true(branch >= 0);
+    assert_int_equal(poll_in(b), branch - (long)sizeof poll);
+    assert_true(recover_at(vm.bt, b->host + (uint32_t)poll_in(b), &at));
+    assert_int_equal(at.eip, GLA + DEC);
+    b = translate(wide, sizeof wide, DEC);
+    assert_int_equal(poll_in(b), where(b, dec_and_jnz, sizeof dec_and_jnz) - (long)sizeof poll);
+}
+
+static void one_that_begins_with_its_branch_polls_there(void **state) {
+    (void)state;
+    static const uint8_t code[] = {0x49, 0x75, 0xfd};
+    const struct block *b = translate(code, sizeof code, JNZ);
+
+    assert_true(poll_in(b) >= 0);
+    assert_true(poll_in(b) < where(b, dec_and_jnz + 2, 2));
+}
+
+static void what_goes_on_does_not_poll(void **state) {
+    (void)state;
+    static const uint8_t code[] = {0x49, 0x75, 0x02, 0x90, 0x90, 0xc3};
+
+    assert_true(where(translate(code, sizeof code, DEC), dec_and_jnz, sizeof dec_and_jnz) >= 0);
+    assert_int_equal(poll_in(translate(code, sizeof code, DEC)), -1);
+}
+
+/* Interrupts wait for the instruction behind STI, SDM vol. 2B. */
+static void none_is_taken_right_behind_sti(void **state) {
+    (void)state;
+    static const uint8_t code[] = {0xfb, 0x49, 0x75, 0xfc};
+    const struct block *b = translate(code, sizeof code, 0);
+
+    assert_true(poll_in(b) > where(b, dec_and_jnz, 2));
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_loop_polls_before_what_sets_its_flags, translator),
+        cmocka_unit_test_setup(one_that_begins_with_its_branch_polls_there, translator),
+        cmocka_unit_test_setup(what_goes_on_does_not_poll, translator),
+        cmocka_unit_test_setup(none_is_taken_right_behind_sti, translator),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
