@@ -99,7 +99,23 @@ static enum insn_status decode(const struct translation *t, const uint8_t *bytes
     return insn_decode(t->bt->decoder, t->key & KEY_CODE32, bytes, n, out);
 }
 
+/* In the page that the block starts on. */
+static const uint8_t *bytes_at(const struct translation *t, gla_t gla) {
+    return t->page_bytes + (gla & ~PAGE_MASK);
+}
+
 enum { JCC_BYTES = 6 }; /* of the long form */
+
+/* Is the instruction at eip a JCC that goes back? */
+static bool closes_loop(const struct translation *t, uint32_t eip) {
+    gla_t gla = t->block->gla + (eip - t->block->eip);
+    const uint8_t *at = bytes_at(t, gla);
+
+    if ((gla ^ t->block->gla) & PAGE_MASK || page_rest(gla) < JCC_BYTES || !(t->key & KEY_CODE32))
+        return false;
+    return at[0] == 0x0f ? (at[1] & 0xf0) == 0x80 && at[5] & 0x80
+                         : (at[0] & 0xf0) == 0x70 && at[1] & 0x80;
+}
 
 /* Instructions looked at before flags are taken for live. */
 enum { FLAGS_LOOKAHEAD = 4 };
@@ -110,10 +126,12 @@ bool translation_flags_dead(struct translation *t, uint32_t eip) {
         struct insn i;
 
         if ((gla ^ t->block->gla) & PAGE_MASK || page_rest(gla) < INSN_MAX_BYTES ||
-            decode(t, t->page_bytes + (gla & ~PAGE_MASK), INSN_MAX_BYTES, &i) != INSN_OK ||
+            decode(t, bytes_at(t, gla), INSN_MAX_BYTES, &i) != INSN_OK ||
             eip + i.length - t->block->eip > UINT8_MAX)
             return false;
         if (insn_sets_flags(&i)) {
+            if (closes_loop(t, eip + i.length)) /* poll_early() shows them before */
+                return false;
             if (t->relies_on < eip + i.length - t->block->eip)
                 t->relies_on = eip + i.length - t->block->eip;
             return true;
@@ -129,11 +147,6 @@ bool translation_flags_dead(struct translation *t, uint32_t eip) {
 static void lower_fault(struct translation *t, enum insn_status status) {
     exit_callout(t, status == INSN_TOO_LONG ? callout_gp : callout_undefined, 0);
     t->ended = true;
-}
-
-/* In the page that the block starts on. */
-static const uint8_t *bytes_at(const struct translation *t, gla_t gla) {
-    return t->page_bytes + (gla & ~PAGE_MASK);
 }
 
 /* Goes on to the instruction at eip. */
@@ -205,22 +218,11 @@ static bool page_left(const struct translation *t) {
     return ((b->gla + (t->eip - b->eip)) & PAGE_MASK) != (b->gla & PAGE_MASK);
 }
 
-/* Is the instruction at t->next_eip a JCC that goes back? */
-static bool loop_closes(const struct translation *t) {
-    gla_t gla = t->block->gla + (t->next_eip - t->block->eip);
-    const uint8_t *at = bytes_at(t, gla);
-
-    if ((gla ^ t->block->gla) & PAGE_MASK || page_rest(gla) < JCC_BYTES || !(t->key & KEY_CODE32))
-        return false;
-    return at[0] == 0x0f ? (at[1] & 0xf0) == 0x80 && at[5] & 0x80
-                         : (at[0] & 0xf0) == 0x70 && at[1] & 0x80;
-}
-
 /* Processors make one of an instruction that sets flags and the branch behind it (macrofusion:
  * Intel 64 and IA-32 Optimization Reference Manual; AMD calls it branch fusion). A poll between the
  * two would keep them from it in every loop, so it stands before both. */
 static void poll_early(struct translation *t) {
-    if (t->poll_in || !loop_closes(t))
+    if (t->poll_in || !closes_loop(t, t->next_eip))
         return;
     exit_poll(t);
     t->polled = t->next_eip;

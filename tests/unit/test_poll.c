@@ -6,7 +6,7 @@
 #include "bt/key.h"
 
 enum { RAM = 1 << 20, GLA = 0x1000, DEC = 0, JNZ = 1 };
-enum { KEY = KEY_CODE32 | KEY_STACK32 | KEY_FLAT(SEG_CS) | KEY_WIDE(SEG_CS) };
+static uint32_t key;
 
 static const uint8_t poll[] = {0x45, 0x8b, 0x45, 0x00};        /* mov r8d, [r13] */
 static const uint8_t dec_and_jnz[] = {0xff, 0xc9, 0x0f, 0x85}; /* dec ecx; jnz */
@@ -14,6 +14,8 @@ static const uint8_t dec_and_jnz[] = {0xff, 0xc9, 0x0f, 0x85}; /* dec ecx; jnz *
 static int translator(void **state) {
     (void)state;
     bt_rig(RAM);
+    key = KEY_CODE32 | KEY_STACK32 | KEY_FLAT(SEG_CS) | KEY_WIDE(SEG_CS) | KEY_FLAT(SEG_SS) |
+          KEY_WIDE(SEG_SS);
     vm.vcpu.seg[SEG_CS].limit = UINT32_MAX;
     return 0;
 }
@@ -23,7 +25,7 @@ static const struct block *translate(const void *code, size_t bytes, uint32_t at
     memcpy(vm.mem.ram + GLA, code, bytes);
     uint32_t page = codepage_lookup(vm.bt, &vm.vcpu, GLA);
     vm.vcpu.eip = GLA + at;
-    const struct block *b = translate_block(vm.bt, &vm.vcpu, page, KEY);
+    const struct block *b = translate_block(vm.bt, &vm.vcpu, page, key);
     assert_non_null(b);
     return b;
 }
@@ -89,11 +91,26 @@ static void none_is_taken_right_behind_sti(void **state) {
     assert_true(poll_in(b) > where(b, dec_and_jnz, 2));
 }
 
+/* Who is interrupted there sees the flags of what came before, though nothing in the loop does. */
+static void flags_are_right_at_the_poll(void **state) {
+    (void)state;
+    static const uint8_t code[] = {0x83, 0xc4, 0x08, 0x39,
+                                   0xd8, 0x75, 0xf9};      /* add esp, 8; cmp; jne */
+    static const uint8_t add[] = {0x41, 0x83, 0xc4, 0x08}; /* add r12d, 8 */
+    vm.form = VM_FORM_DIRECT;
+    key |= KEY_DIRECT;
+    const struct block *b = translate(code, sizeof code, 0);
+
+    assert_true(where(b, add, sizeof add) >= 0);
+    assert_true(poll_in(b) > where(b, add, sizeof add));
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_loop_polls_before_what_sets_its_flags, translator),
         cmocka_unit_test_setup(one_that_begins_with_its_branch_polls_there, translator),
         cmocka_unit_test_setup(what_goes_on_does_not_poll, translator),
+        cmocka_unit_test_setup(flags_are_right_at_the_poll, translator),
         cmocka_unit_test_setup(none_is_taken_right_behind_sti, translator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
