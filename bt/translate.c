@@ -130,10 +130,13 @@ bool translation_flags_dead(struct translation *t, uint32_t eip) {
             eip + i.length - t->block->eip > UINT8_MAX)
             return false;
         if (insn_sets_flags(&i)) {
-            if (closes_loop(t, eip + i.length)) /* poll_early() shows them before */
+            /* poll_early() may show them before it */
+            uint32_t end = eip + i.length + JCC_BYTES - t->block->eip;
+            if (end > UINT8_MAX || page_rest(gla) < i.length + (unsigned)JCC_BYTES ||
+                closes_loop(t, eip + i.length))
                 return false;
-            if (t->relies_on < eip + i.length - t->block->eip)
-                t->relies_on = eip + i.length - t->block->eip;
+            if (t->relies_on < end)
+                t->relies_on = end;
             return true;
         }
         if (!insn_ignores_flags(&i))
@@ -218,11 +221,19 @@ static bool page_left(const struct translation *t) {
     return ((b->gla + (t->eip - b->eip)) & PAGE_MASK) != (b->gla & PAGE_MASK);
 }
 
+/* Does an instruction that begins with this byte just compute? ALU operations, INC and DEC, TEST;
+ * the others of a group do no more. */
+static bool computes(unsigned opcode) {
+    return (opcode < 0x40 && (opcode & 7) < 6) || (opcode & 0xf0) == 0x40 ||
+           (opcode >= 0x80 && opcode <= 0x85) || (opcode & 0xfe) == 0xa8 || (opcode & 0xfe) == 0xf6;
+}
+
 /* Processors make one of an instruction that sets flags and the branch behind it (macrofusion:
  * Intel 64 and IA-32 Optimization Reference Manual; AMD calls it branch fusion). A poll between the
- * two would keep them from it in every loop, so it stands before both. */
+ * two would keep them from it in every loop, so it stands before both. Not before STI or what else
+ * may let interrupts in: they would never be looked for. */
 static void poll_early(struct translation *t) {
-    if (t->poll_in || !closes_loop(t, t->next_eip))
+    if (t->poll_in || !computes(*bytes_at(t, translation_gla(t))) || !closes_loop(t, t->next_eip))
         return;
     exit_poll(t);
     t->polled = t->next_eip;

@@ -88,7 +88,37 @@ static void none_is_taken_right_behind_sti(void **state) {
     static const uint8_t code[] = {0xfb, 0x49, 0x75, 0xfc};
     const struct block *b = translate(code, sizeof code, 0);
 
+    assert_true(where(b, dec_and_jnz, 2) >= 0);
     assert_true(poll_in(b) > where(b, dec_and_jnz, 2));
+}
+
+/* cli; ...; sti; jnz: interrupts get in between STI and CLI or never. */
+static void a_loop_that_ends_with_sti_polls_behind_it(void **state) {
+    (void)state;
+    static const uint8_t code[] = {0xfb, 0x75, 0xfd};
+    static const uint8_t load_r13[] = {0x4d, 0x8b, 0x6f}; /* mov r13, [r15 + disp8] */
+    const struct block *b = translate(code, sizeof code, 0);
+
+    assert_true(where(b, load_r13, sizeof load_r13) >= 0);
+    assert_true(poll_in(b) > where(b, load_r13, sizeof load_r13));
+}
+
+/* Nor does what a call does count as looked at, nor does another branch take the poll's place. */
+static void only_what_computes_lets_the_poll_come_early(void **state) {
+    (void)state;
+    static const uint8_t call[] = {0xe8, 0x00, 0x00, 0x00, 0x00, 0x75, 0xf9}; /* call; jnz */
+    static const uint8_t two[] = {0x39, 0xd8, 0x74, 0x20, 0x72, 0xfa};        /* cmp; je; jb */
+    static const uint8_t cmp_and_je[] = {0x39, 0xd8, 0x0f, 0x84};
+    vm.form = VM_FORM_DIRECT;
+    key |= KEY_DIRECT;
+    const struct block *b = translate(call, sizeof call, 0);
+
+    assert_true(poll_in(b) >= 0);
+    assert_true(poll_in(b) < where(b, dec_and_jnz + 2, 2));
+    assert_true(poll_in(b) > where(b, (const uint8_t[]){0xe8}, 1));
+    b = translate(two, sizeof two, 0);
+    assert_true(where(b, cmp_and_je, sizeof cmp_and_je) >= 0);
+    assert_true(poll_in(b) > where(b, cmp_and_je, sizeof cmp_and_je));
 }
 
 /* Who is interrupted there sees the flags of what came before, though nothing in the loop does. */
@@ -111,6 +141,8 @@ int main(void) {
         cmocka_unit_test_setup(one_that_begins_with_its_branch_polls_there, translator),
         cmocka_unit_test_setup(what_goes_on_does_not_poll, translator),
         cmocka_unit_test_setup(flags_are_right_at_the_poll, translator),
+        cmocka_unit_test_setup(a_loop_that_ends_with_sti_polls_behind_it, translator),
+        cmocka_unit_test_setup(only_what_computes_lets_the_poll_come_early, translator),
         cmocka_unit_test_setup(none_is_taken_right_behind_sti, translator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

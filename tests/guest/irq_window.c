@@ -1,0 +1,44 @@
+/* Loops that let interrupts in for one instruction only, at their end or within: one that waits
+ * gets in, soon (SDM vol. 2B, STI; vol. 3A, 6.8.1). */
+#include "guest.h"
+
+CODE(sti_je, "1: cli; cmpl $0, (%esi); sti; je 1b");
+CODE(sti_nop_je, "1: cli; cmpl $0, (%esi); sti; nop; je 1b");
+CODE(sti_cmp_je, "1: cli; nop; sti; cmpl $0, (%esi); je 1b");
+CODE(sti_jmp, "1: cli; nop; sti; jmp 1b");
+CODE(sti_loop, "1: cli; nop; sti; loop 1b");
+CODE(sti_ret, "jmp 1f; 2: sti; ret; 1: cli; cmpl $0, (%esi); call 2b; je 1b");
+CODE(popf_je, "1: pushl $0x246; cli; popfl; je 1b");
+CODE(popf_ret, "jmp 1f; 2: pushl $0x246; popfl; ret; 1: cli; call 2b; je 1b");
+
+static const struct {
+    const char *name;
+    const uint8_t *code;
+} loops[] = {{"sti_je", sti_je},   {"sti_nop_je", sti_nop_je}, {"sti_cmp_je", sti_cmp_je},
+             {"sti_jmp", sti_jmp}, {"sti_loop", sti_loop},     {"sti_ret", sti_ret},
+             {"popf_je", popf_je}, {"popf_ret", popf_ret}};
+
+static void start_timer(void) {
+    pic_init();
+    outb(0x43, 0x30); /* channel 0, mode 0: IRQ 0 rises when the count is done, in 50 ms */
+    outb(0x40, 59659 & 0xFF);
+    outb(0x40, 59659 >> 8);
+    pic_mask(0xFFFE);
+}
+
+static void attempt(const char *name, const uint8_t *code) {
+    struct regs in = regs_ring0(code);
+
+    in.esi = ARENA;
+    *(volatile uint32_t *)ARENA = 0;
+    start_timer();
+    run(&in);
+    pic_mask(0xFFFF);
+    printf("%s: vector %x, IF %u\n", name, trap.vector, trap.regs.eflags >> 9 & 1);
+}
+
+void guest_main(void) {
+    for (int times = 0; times < 2; times++)
+        for (uint32_t i = 0; i < sizeof loops / sizeof loops[0]; i++)
+            attempt(loops[i].name, loops[i].code);
+}
