@@ -3,6 +3,8 @@
  * 3A, 6.6). */
 #include "guest.h"
 
+enum { COUNT = 59659 }; /* 50 ms */
+
 struct tree {
     const char *name;
     uint32_t functions, calls;
@@ -61,20 +63,12 @@ static void make_known(const struct tree *t, int ring) {
     }
 }
 
-static void start_timer(void) {
-    pic_init();
-    outb(0x43, 0x30); /* channel 0, mode 0: IRQ 0 rises when the count is done, in 50 ms */
-    outb(0x40, 59659 & 0xFF);
-    outb(0x40, 59659 >> 8);
-    pic_mask(0xFFFE);
-}
-
 static void attempt(const struct tree *t, int ring) {
     struct regs in = at_function(ring, 0);
 
     in.eax = t->functions;
     in.eflags |= 0x200;
-    start_timer();
+    pic_timer_once(COUNT);
     run(&in);
     pic_mask(0xFFFF);
     printf("%s, ring %d: vector %x, in the functions: %s\n", t->name, ring, trap.vector,

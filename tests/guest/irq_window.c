@@ -2,6 +2,8 @@
  * gets in, soon (SDM vol. 2B, STI; vol. 3A, 6.8.1). */
 #include "guest.h"
 
+enum { COUNT = 59659 }; /* 50 ms */
+
 CODE(sti_je, "1: cli; cmpl $0, (%esi); sti; je 1b");
 CODE(sti_nop_je, "1: cli; cmpl $0, (%esi); sti; nop; je 1b");
 CODE(sti_cmp_je, "1: cli; nop; sti; cmpl $0, (%esi); je 1b");
@@ -18,20 +20,12 @@ static const struct {
              {"sti_jmp", sti_jmp}, {"sti_loop", sti_loop},     {"sti_ret", sti_ret},
              {"popf_je", popf_je}, {"popf_ret", popf_ret}};
 
-static void start_timer(void) {
-    pic_init();
-    outb(0x43, 0x30); /* channel 0, mode 0: IRQ 0 rises when the count is done, in 50 ms */
-    outb(0x40, 59659 & 0xFF);
-    outb(0x40, 59659 >> 8);
-    pic_mask(0xFFFE);
-}
-
 static void attempt(const char *name, const uint8_t *code) {
     struct regs in = regs_ring0(code);
 
     in.esi = ARENA;
     *(volatile uint32_t *)ARENA = 0;
-    start_timer();
+    pic_timer_once(COUNT);
     run(&in);
     pic_mask(0xFFFF);
     printf("%s: vector %x, IF %u\n", name, trap.vector, trap.regs.eflags >> 9 & 1);

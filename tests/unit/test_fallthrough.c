@@ -1,10 +1,7 @@
 /* bt/block.c: branches at a block's end, when what they lead to stands right behind it. */
 #include "tests/unit/bt_rig.h"
 
-#include "bt/key.h"
-
 enum { RAM = 1 << 20, GLA = 0x1000, NEXT_AT = 2, TAKEN_AT = 0x10 };
-enum { KEY = KEY_CODE32 | KEY_STACK32 | KEY_FLAT(SEG_CS) | KEY_WIDE(SEG_CS) };
 /* A's exits, and the blocks they lead to */
 enum { TAKEN, NEXT };
 
@@ -21,17 +18,12 @@ static uint32_t page;
 static int translator(void **state) {
     (void)state;
     bt_rig(RAM);
-    vm.vcpu.seg[SEG_CS].limit = UINT32_MAX;
-    memcpy(vm.mem.ram + GLA, code, sizeof code);
-    page = codepage_lookup(vm.bt, &vm.vcpu, GLA);
+    page = bt_rig_code(GLA, code, sizeof code);
     return 0;
 }
 
 static struct block *translate(uint32_t at) {
-    vm.vcpu.eip = GLA + at;
-    struct block *b = translate_block(vm.bt, &vm.vcpu, page, KEY);
-    assert_non_null(b);
-    return b;
+    return bt_rig_translate(page, GLA + at, RIG_KEY);
 }
 
 /* How long the NOP here is; 0: it is none. SDM vol. 2B, NOP. */

@@ -1,12 +1,10 @@
 /* bt/fault.c: exceptions of the host in translated code. */
 #include "tests/unit/bt_rig.h"
 
-#include "bt/key.h"
 #include "bt/regs.h"
 
 enum { RAM = 1 << 20, GLA = 0x1000, DIV_AT = 1, LOAD_AT = 3, BEHIND_AT = 5, MANY = 64 };
 enum { DIR = 0x2000, UNMAPPED = 0x00400000, BRIEF_MS = 30 };
-enum { KEY = KEY_CODE32 | KEY_STACK32 | KEY_FLAT(SEG_CS) | KEY_WIDE(SEG_CS) };
 
 static const uint8_t code[] = {0x40, 0xf7, 0xf1, /* inc eax; div ecx */
                                0x8b, 0x13,       /* mov edx, [ebx] */
@@ -16,21 +14,16 @@ static uint32_t page;
 static int translator(void **state) {
     (void)state;
     bt_rig(RAM);
-    vm.vcpu.seg[SEG_CS].limit = UINT32_MAX;
-    memcpy(vm.mem.ram + GLA, code, sizeof code);
-    page = codepage_lookup(vm.bt, &vm.vcpu, GLA);
+    page = bt_rig_code(GLA, code, sizeof code);
     return 0;
 }
 
 static struct block *translate(uint32_t at) {
-    vm.vcpu.eip = GLA + at;
-    struct block *b = translate_block(vm.bt, &vm.vcpu, page, KEY);
-    assert_non_null(b);
-    return b;
+    return bt_rig_translate(page, GLA + at, RIG_KEY);
 }
 
 static bool is_live(uint32_t at) {
-    return block_find(vm.bt, page, GLA + at, GLA + at, KEY, UINT32_MAX) != NULL;
+    return block_find(vm.bt, page, GLA + at, GLA + at, RIG_KEY, UINT32_MAX) != NULL;
 }
 
 /* The host took an exception in b's instruction there, which is the guest's. */

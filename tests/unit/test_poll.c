@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "bt/key.h"
-
 enum { RAM = 1 << 20, GLA = 0x1000, DEC = 0, JNZ = 1 };
 static uint32_t key;
 
@@ -14,20 +12,13 @@ static const uint8_t dec_and_jnz[] = {0xff, 0xc9, 0x0f, 0x85}; /* dec ecx; jnz *
 static int translator(void **state) {
     (void)state;
     bt_rig(RAM);
-    key = KEY_CODE32 | KEY_STACK32 | KEY_FLAT(SEG_CS) | KEY_WIDE(SEG_CS) | KEY_FLAT(SEG_SS) |
-          KEY_WIDE(SEG_SS);
-    vm.vcpu.seg[SEG_CS].limit = UINT32_MAX;
+    key = RIG_KEY | KEY_FLAT(SEG_SS) | KEY_WIDE(SEG_SS);
     return 0;
 }
 
 /* Translates code from `at` on, that stands at the page's start. */
 static const struct block *translate(const void *code, size_t bytes, uint32_t at) {
-    memcpy(vm.mem.ram + GLA, code, bytes);
-    uint32_t page = codepage_lookup(vm.bt, &vm.vcpu, GLA);
-    vm.vcpu.eip = GLA + at;
-    const struct block *b = translate_block(vm.bt, &vm.vcpu, page, key);
-    assert_non_null(b);
-    return b;
+    return bt_rig_translate(bt_rig_code(GLA, code, bytes), GLA + at, key);
 }
 
 /* Where `what` stands in the block's host code; -1: nowhere. */

@@ -20,6 +20,14 @@ void pic_mask(uint16_t mask) {
     outb(PIC2 + 1, (uint8_t)(mask >> 8));
 }
 
+void pic_timer_once(uint16_t count) {
+    pic_init();
+    outb(0x43, 0x30);
+    outb(0x40, (uint8_t)count);
+    outb(0x40, (uint8_t)(count >> 8));
+    pic_mask(0xFFFE);
+}
+
 void pic_eoi(uint8_t irq) {
     if (irq >= 8)
         outb(PIC2, 0x20);

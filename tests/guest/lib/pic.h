@@ -12,6 +12,10 @@ void pic_init(void);
 /* Sets both mask registers: bit n masks IRQ n. */
 void pic_mask(uint16_t mask);
 
+/* Sets up both chips and lets IRQ 0 through alone, which rises once, when channel 0 of the PIT
+ * (mode 0) has counted so much at 1.193182 MHz. */
+void pic_timer_once(uint16_t count);
+
 /* Non-specific end of interrupt for IRQ `irq`, on both chips when it came through the slave. */
 void pic_eoi(uint8_t irq);
 
