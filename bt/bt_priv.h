@@ -118,6 +118,14 @@ struct jump_cache {
     uint64_t door[JUMP_CACHE_ENTRIES];
 };
 
+enum { ASTRAY_BITS = 65536 };
+
+/* EIPs, modulo ASTRAY_BITS, at which another came than the code there is for (edge.c). */
+struct astray {
+    uint64_t bits[ASTRAY_BITS / 64];
+    uint64_t since_ns; /* by kick_ns: when it was last emptied */
+};
+
 /* A jump cache and what it takes to empty it. */
 struct jump_table {
     struct jump_cache *cache;
@@ -227,10 +235,8 @@ struct bt {
     struct jump_table jump_spare; /* CPL 0 to 2's for another key; without a cache: none yet */
     bool no_jump_spare;           /* the host has no memory for it */
     uint32_t jump_key_before;     /* theirs before the present one */
-    /* indices of jump caches at which jumps came to wrong blocks, and bt->kick_ns when that was
-     * last forgotten (entry.c) */
-    uint64_t no_door[JUMP_CACHE_ENTRIES / 64];
-    uint64_t no_door_ns;
+    struct astray no_door;        /* where jumps came to wrong blocks (entry.c) */
+    struct astray no_landing;     /* where returns came to wrong landings (landing.c) */
     void *poison;
     uint32_t *hints; /* gla or HINT_DIVIDE(gla) of instructions, plus 1; hash set (hints.c) */
     struct brief_hints brief_hints[BRIEF_KINDS];
@@ -400,12 +406,26 @@ void jumpcache_use(struct bt *bt, uint32_t key);
 /* The same if a table has blocks for this key. False: none has, nothing has changed. */
 bool jumpcache_switch(struct bt *bt, uint32_t key);
 
+/* -- edge.c: comparing EIP by a load that faults -- */
+/* EIP minus what it was compared with, if a host page fault at this address comes of that; else 0.
+ */
+uint32_t edge_difference(const struct vcpu *v, uint64_t address);
+/* Another EIP came there. */
+void astray_add(struct astray *a, uint32_t eip);
+/* Has one, in the last seconds? Perhaps also to one 64 KiB further on. now_ns: bt->kick_ns. */
+bool astray_has(struct astray *a, uint32_t eip, uint64_t now_ns);
+
 /* -- entry.c: indirect jumps to blocks that check EIP themselves -- */
 /* Where hot code jumps to for the block's EIP: its check, or the thunk jump_check. */
 uint64_t entry_door(struct bt *bt, const struct block *b);
 /* Was this host page fault a check's, of an indirect jump that came to another EIP's block? If so,
  * regs lead to where jumps miss. Called with translated code interrupted. */
 bool entry_refused(struct bt *bt, const struct vcpu *v, struct host_regs *regs, uint64_t address);
+
+/* -- landing.c: where host RETs come back to -- */
+/* Was this host page fault a landing's, to which RET came with another EIP? If so, regs lead to
+ * where returns miss. Called with translated code interrupted. */
+bool landing_refused(struct bt *bt, struct vcpu *v, struct host_regs *regs, uint64_t address);
 
 /* -- returns.c -- */
 /* Makes the stack, empty. False: no host memory. */

@@ -12,7 +12,7 @@
  * up there without touching the flags: movzx r9d, r8w; mov r10d, [r13+r9*4]; add minus_eip to EIP
  * by LEA; JRCXZ on the sum; jmp [r13+r9*8+host]. CALL and RET go in pairs with the host's
  * (returns.c): behind the host CALL stands a landing, which compares the EIP that RET has popped
- * with the one it stands for, and takes the jump cache when they differ.
+ * with the one it stands for (landing.c), and takes the jump cache when they differ.
  *
  * After a kick R13 points at an unmapped page, which makes this load, and the poll before backward
  * branches, the places where interrupts are taken. Functions that only call forward could go on
@@ -32,8 +32,7 @@ static void emit_dispatch(struct translation *t) {
     emit_patch32(emit_jmp(&t->e), bt_rw(t->bt, t->bt->thunk_exit));
 }
 
-/* Counts for -stats, where it was asked for: three instructions that leave the flags alone. */
-static void emit_count(struct bt *bt, struct emit *e, struct mop counter) {
+void exit_emit_count(struct bt *bt, struct emit *e, struct mop counter) {
     if (!bt->vm->counting)
         return;
     emit_load64(e, R11, counter);
@@ -67,7 +66,7 @@ static void jump_cache(struct translation *t) {
                        .disp = (int32_t)offsetof(struct jump_cache, door)};
 
     translation_mark(t, t->eip, FIX_EIP_R8);
-    emit_count(t->bt, &t->e, MOP_VCPU(indirect_jumps));
+    exit_emit_count(t->bt, &t->e, MOP_VCPU(indirect_jumps));
     if (!t->extends) {
         exit_emit_jump_cache(t->bt, &t->e);
         return;
@@ -104,25 +103,9 @@ static bool needs_check(const struct translation *t, uint32_t target) {
     return (gla ^ b->gla) & PAGE_MASK || b->page2;
 }
 
-/* Where the host RET comes back to: goes on if the EIP in R8 is the one behind the CALL. Flags
- * stay, whatever comes here: when it goes elsewhere, the code there may look at them. */
-static void emit_landing(struct translation *t) {
-    struct emit *e = &t->e;
-    uint32_t eip = t->next_eip;
-
-    emit_mov64_rr(e, R9, RCX);
-    emit_lea(e, RCX, mop_base(R8, (int32_t)(0u - eip)));
-    uint8_t *match = emit_short(e, 0xe3); /* jrcxz */
-    emit_mov64_rr(e, RCX, R9);
-    emit_patch32(emit_jmp(e), bt_rw(t->bt, t->bt->thunk_return_miss));
-    emit_bind_short(e, match);
-    emit_mov64_rr(e, RCX, R9);
-    emit_count(t->bt, e, MOP_VCPU(return_hits));
-}
-
 /* Behind a host CALL: the block goes on here, or ends. */
 static void call_done(struct translation *t) {
-    emit_landing(t);
+    landing_emit(t);
     if (t->extends)
         return;
     exit_direct(t, t->next_eip, emit_jmp(&t->e));
@@ -315,7 +298,7 @@ static void emit_pc_thunk_call(struct translation *t, const struct pending_exit 
     translation_mark(t, t->eip, FIX_NONE);
     emit_lea(e, REG_GUEST_ESP, mop_base(REG_GUEST_ESP, pending->esp_delta));
     uint8_t *call = emit_call(e);
-    emit_landing(t);
+    landing_emit(t);
     emit_lea(e, REG_GUEST_ESP, mop_base(REG_GUEST_ESP, -(pending->esp_delta + 4)));
     emit_patch32(emit_jmp(e), pending->resume);
     emit_bind(e, call);

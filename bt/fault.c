@@ -143,7 +143,8 @@ bool bt_host_fault(struct vcpu *v, struct host_regs *regs, unsigned vector, uint
         bt->stats.host_faults++;
         return true;
     }
-    if (vector == VEC_PF && entry_refused(bt, v, regs, address)) {
+    if (vector == VEC_PF &&
+        (landing_refused(bt, v, regs, address) || entry_refused(bt, v, regs, address))) {
         bt->stats.host_faults++;
         return true;
     }

@@ -163,13 +163,16 @@ void lower_loop(struct translation *t, const struct insn *i) {
 void lower_call(struct translation *t, const struct insn *i) {
     if (lower_far(t, i, callout_call_far))
         return;
-    t->incomplete = true;
+    t->incomplete = !i->relative || relative_target(t, i) != t->next_eip;
     if (i->relative) {
         uint32_t target = relative_target(t, i);
         poll_if_backward(t, target);
         if (direct_target_ok(t, target)) {
             lower_push_return(t, i, i->stack_size);
-            exit_call_direct(t, target);
+            if (target == t->next_eip)
+                fall_through(t); /* it asks for EIP; no RET comes */
+            else
+                exit_call_direct(t, target);
         } else {
             t->ended = true;
         }

@@ -103,6 +103,12 @@ bool translation_flags_dead(struct translation *t, uint32_t eip);
 /* Emits what i, at t->eip, does. */
 void translation_lower(struct translation *t, const struct insn *i);
 
+/* -- edge.c -- */
+
+/* Goes on if the EIP in R8 is this one, else faults (edge_difference()). Flags stay. Changes R9 and
+ * `reg`. For where the host has an edge. */
+void edge_emit_compare(struct emit *e, uint32_t eip, unsigned reg);
+
 /* -- entry.c -- */
 
 /* The check in front of the block's code, if it is to have one. */
@@ -163,6 +169,10 @@ void exit_indirect(struct translation *t);
 void exit_call_direct(struct translation *t, uint32_t target);
 void exit_call_indirect(struct translation *t);
 void exit_return(struct translation *t);
+/* Behind a host CALL: goes on if the EIP in R8 is the one behind the guest's (landing.c). */
+void landing_emit(struct translation *t);
+/* Counts for -stats, where it was asked for: three instructions that leave the flags alone. */
+void exit_emit_count(struct bt *bt, struct emit *e, struct mop counter);
 /* The jump through the jump cache to the guest EIP in R8. */
 void exit_emit_jump_cache(struct bt *bt, struct emit *e);
 /* Interrupt poll before the instruction at t->eip. */

@@ -97,7 +97,7 @@ static void a_loop_that_ends_with_sti_polls_behind_it(void **state) {
 /* Nor does what a call does count as looked at, nor does another branch take the poll's place. */
 static void only_what_computes_lets_the_poll_come_early(void **state) {
     (void)state;
-    static const uint8_t call[] = {0xe8, 0x00, 0x00, 0x00, 0x00, 0x75, 0xf9}; /* call; jnz */
+    static const uint8_t call[] = {0xe8, 0x10, 0x00, 0x00, 0x00, 0x75, 0xf9}; /* call; jnz */
     static const uint8_t two[] = {0x39, 0xd8, 0x74, 0x20, 0x72, 0xfa};        /* cmp; je; jb */
     static const uint8_t cmp_and_je[] = {0x39, 0xd8, 0x0f, 0x84};
     vm.form = VM_FORM_DIRECT;
