@@ -177,8 +177,10 @@ void exit_poll(struct translation *t) {
         emit_load(&t->e, R8, mop_base(REG_JUMP_CACHE, 0));
 }
 
-void exit_poll_sti(struct translation *t, uint32_t eip) {
+/* Leaves for what has waited for IF. */
+static void poll_sti(struct translation *t, uint32_t eip, bool in_shadow) {
     struct emit *e = &t->e;
+    struct mop shadow = MOP_VCPU(shadow);
 
     if (translation_single(t))
         return;
@@ -189,10 +191,22 @@ void exit_poll_sti(struct translation *t, uint32_t eip) {
     uint8_t *quiet = emit_short(e, 0xe3);
     emit_mov64_rr(e, RCX, R9);
     emit_store_imm(e, MOP_VCPU(eip), eip);
+    if (in_shadow) {
+        emit_op_mem(e, 0, 0xc6, 0, &shadow); /* mov byte [shadow], imm8 */
+        emit_u8(e, SHADOW_STI);
+    }
     emit_dispatch(t);
     emit_bind_short(e, masked);
     emit_bind_short(e, quiet);
     emit_mov64_rr(e, RCX, R9);
+}
+
+void exit_poll_sti(struct translation *t, uint32_t eip) {
+    poll_sti(t, eip, false);
+}
+
+void exit_poll_in_shadow(struct translation *t) {
+    poll_sti(t, t->eip, true);
 }
 
 void exit_callout(struct translation *t, callout_fn fn, uint64_t arg) {

@@ -37,7 +37,11 @@ static bool direct_target_ok(struct translation *t, uint32_t target) {
 }
 
 static void poll_if_backward(struct translation *t, uint32_t target) {
-    if (target <= t->eip && !(t->has_polled && t->polled == t->eip))
+    if (target > t->eip || (t->has_polled && t->polled == t->eip))
+        return;
+    if (t->poll_in)
+        exit_poll_in_shadow(t);
+    else
         exit_poll(t);
 }
 

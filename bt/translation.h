@@ -180,6 +180,8 @@ void exit_poll(struct translation *t);
 /* The same where IF may have been set, and guest EIP is `eip`: for what has waited for that. It is
  * known already, so it costs no host exception. */
 void exit_poll_sti(struct translation *t, uint32_t eip);
+/* The same before the instruction right behind STI: the run loop lets it run first. */
+void exit_poll_in_shadow(struct translation *t);
 /* Block entry: leaves unless the page that the block's one crossing instruction ends on is still
  * the one it was translated from. */
 void exit_unless_second_page(struct translation *t);

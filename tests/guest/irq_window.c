@@ -16,11 +16,13 @@ CODE(popf_ret, "jmp 1f; 2: pushl $0x246; popfl; ret; 1: cli; call 2b; je 1b");
 static const struct {
     const char *name;
     const uint8_t *code;
-} loops[] = {{"sti_je", sti_je},   {"sti_nop_je", sti_nop_je}, {"sti_cmp_je", sti_cmp_je},
-             {"sti_jmp", sti_jmp}, {"sti_loop", sti_loop},     {"sti_ret", sti_ret},
-             {"popf_je", popf_je}, {"popf_ret", popf_ret}};
+    bool one; /* they get in at one EIP only: the loop's start */
+} loops[] = {{"sti_je", sti_je, true},          {"sti_nop_je", sti_nop_je, false},
+             {"sti_cmp_je", sti_cmp_je, false}, {"sti_jmp", sti_jmp, true},
+             {"sti_loop", sti_loop, true},      {"sti_ret", sti_ret, false},
+             {"popf_je", popf_je, false},       {"popf_ret", popf_ret, false}};
 
-static void attempt(const char *name, const uint8_t *code) {
+static void attempt(const char *name, const uint8_t *code, bool where) {
     struct regs in = regs_ring0(code);
 
     in.esi = ARENA;
@@ -28,11 +30,14 @@ static void attempt(const char *name, const uint8_t *code) {
     pic_timer_once(COUNT);
     run(&in);
     pic_mask(0xFFFF);
-    printf("%s: vector %x, IF %u\n", name, trap.vector, trap.regs.eflags >> 9 & 1);
+    printf("%s: vector %x, IF %u", name, trap.vector, trap.regs.eflags >> 9 & 1);
+    if (where)
+        printf(", at %x", trap.regs.eip - (uint32_t)code);
+    printf("\n");
 }
 
 void guest_main(void) {
     for (int times = 0; times < 2; times++)
         for (uint32_t i = 0; i < sizeof loops / sizeof loops[0]; i++)
-            attempt(loops[i].name, loops[i].code);
+            attempt(loops[i].name, loops[i].code, loops[i].one);
 }

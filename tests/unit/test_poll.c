@@ -83,15 +83,21 @@ static void none_is_taken_right_behind_sti(void **state) {
     assert_true(poll_in(b) > where(b, dec_and_jnz, 2));
 }
 
-/* cli; ...; sti; jnz: interrupts get in between STI and CLI or never. */
-static void a_loop_that_ends_with_sti_polls_behind_it(void **state) {
+/* cli; ...; sti; jnz: interrupts get in between STI and CLI or never, and behind JNZ, which has
+ * STI's shadow and so leaves to the run loop. */
+static void a_loop_that_ends_with_sti_leaves_behind_it(void **state) {
     (void)state;
     static const uint8_t code[] = {0xfb, 0x75, 0xfd};
-    static const uint8_t load_r13[] = {0x4d, 0x8b, 0x6f}; /* mov r13, [r15 + disp8] */
+    static const uint8_t load_r13[] = {0x4d, 0x8b, 0x6f};              /* mov r13, [r15 + disp8] */
+    uint8_t shadow_sti[] = {0x41, 0xc6, 0x87, 0, 0, 0, 0, SHADOW_STI}; /* mov [r15+...], 1 */
+    uint32_t at = offsetof(struct vcpu, shadow);
     const struct block *b = translate(code, sizeof code, 0);
 
-    assert_true(where(b, load_r13, sizeof load_r13) >= 0);
-    assert_true(poll_in(b) > where(b, load_r13, sizeof load_r13));
+    memcpy(shadow_sti + 3, &at, sizeof at);
+    long shadow = where(b, shadow_sti, sizeof shadow_sti);
+    assert_int_equal(poll_in(b), -1);
+    assert_true(shadow > where(b, load_r13, sizeof load_r13));
+    assert_true(shadow < where(b, dec_and_jnz + 2, 2));
 }
 
 /* Nor does what a call does count as looked at, nor does another branch take the poll's place. */
@@ -132,7 +138,7 @@ int main(void) {
         cmocka_unit_test_setup(one_that_begins_with_its_branch_polls_there, translator),
         cmocka_unit_test_setup(what_goes_on_does_not_poll, translator),
         cmocka_unit_test_setup(flags_are_right_at_the_poll, translator),
-        cmocka_unit_test_setup(a_loop_that_ends_with_sti_polls_behind_it, translator),
+        cmocka_unit_test_setup(a_loop_that_ends_with_sti_leaves_behind_it, translator),
         cmocka_unit_test_setup(only_what_computes_lets_the_poll_come_early, translator),
         cmocka_unit_test_setup(none_is_taken_right_behind_sti, translator),
     };
