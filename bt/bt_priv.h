@@ -410,9 +410,9 @@ bool jumpcache_switch(struct bt *bt, uint32_t key);
 /* EIP minus what it was compared with, if a host page fault at this address comes of that; else 0.
  */
 uint32_t edge_difference(const struct vcpu *v, uint64_t address);
-/* Another EIP came there. */
-void astray_add(struct astray *a, uint32_t eip);
-/* Has one, in the last seconds? Perhaps also to one 64 KiB further on. now_ns: bt->kick_ns. */
+/* Another EIP came there. now_ns: bt->kick_ns, here and below. */
+void astray_add(struct astray *a, uint32_t eip, uint64_t now_ns);
+/* Has one, in the last seconds? Perhaps also to one 64 KiB further on. */
 bool astray_has(struct astray *a, uint32_t eip, uint64_t now_ns);
 
 /* -- entry.c: indirect jumps to blocks that check EIP themselves -- */

@@ -37,12 +37,17 @@ static uint64_t bit_of(uint32_t eip) {
     return 1ull << eip % 64;
 }
 
-void astray_add(struct astray *a, uint32_t eip) {
+static void expire(struct astray *a, uint64_t now_ns) {
+    if (now_ns - a->since_ns >= ASTRAY_NS)
+        *a = (struct astray){.since_ns = now_ns};
+}
+
+void astray_add(struct astray *a, uint32_t eip, uint64_t now_ns) {
+    expire(a, now_ns);
     a->bits[eip % ASTRAY_BITS / 64] |= bit_of(eip);
 }
 
 bool astray_has(struct astray *a, uint32_t eip, uint64_t now_ns) {
-    if (now_ns - a->since_ns >= ASTRAY_NS)
-        *a = (struct astray){.since_ns = now_ns};
+    expire(a, now_ns);
     return a->bits[eip % ASTRAY_BITS / 64] & bit_of(eip);
 }

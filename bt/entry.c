@@ -16,6 +16,9 @@
 #include "bt/regs.h"
 #include "bt/translation.h"
 
+/* The EIP that comes and the block's, whose entry of the jump cache it has found, are one there. */
+_Static_assert(JUMP_CACHE_ENTRIES % ASTRAY_BITS == 0, "another entry's door would close");
+
 void entry_emit(struct translation *t) {
     if (!t->extends || !t->v->edge)
         return;
@@ -32,7 +35,7 @@ uint64_t entry_door(struct bt *bt, const struct block *b) {
 bool entry_refused(struct bt *bt, const struct vcpu *v, struct host_regs *regs, uint64_t address) {
     if (!edge_difference(v, address))
         return false;
-    astray_add(&bt->no_door, (uint32_t)regs->gpr[R8]);
+    astray_add(&bt->no_door, (uint32_t)regs->gpr[R8], bt->kick_ns);
     regs->rip = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_jump_miss);
     return true;
 }

@@ -177,8 +177,7 @@ void exit_poll(struct translation *t) {
         emit_load(&t->e, R8, mop_base(REG_JUMP_CACHE, 0));
 }
 
-/* Leaves for what has waited for IF. */
-static void poll_sti(struct translation *t, uint32_t eip, bool in_shadow) {
+void exit_poll_sti(struct translation *t, uint32_t eip, bool in_shadow) {
     struct emit *e = &t->e;
     struct mop shadow = MOP_VCPU(shadow);
 
@@ -199,14 +198,6 @@ static void poll_sti(struct translation *t, uint32_t eip, bool in_shadow) {
     emit_bind_short(e, masked);
     emit_bind_short(e, quiet);
     emit_mov64_rr(e, RCX, R9);
-}
-
-void exit_poll_sti(struct translation *t, uint32_t eip) {
-    poll_sti(t, eip, false);
-}
-
-void exit_poll_in_shadow(struct translation *t) {
-    poll_sti(t, t->eip, true);
 }
 
 void exit_callout(struct translation *t, callout_fn fn, uint64_t arg) {

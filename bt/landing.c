@@ -43,8 +43,11 @@ bool landing_refused(struct bt *bt, struct vcpu *v, struct host_regs *regs, uint
     if (!difference || memcmp(bt_rw(bt, at), edge_load, sizeof edge_load) != 0)
         return false;
     uint32_t eip = (uint32_t)regs->gpr[R8] - difference;
-    astray_add(&bt->no_landing, eip);
+    astray_add(&bt->no_landing, eip, bt->kick_ns);
+    if (LOG_ON(LOG_MMU))
+        host_log("bt: return to @%08x came to %08x", (uint32_t)regs->gpr[R8], eip);
     codepage_kill_at(bt, v->seg[SEG_CS].base + eip - 1); /* CALL's last byte */
+    bt->stats.retranslated++;
     returns_scrub(v, regs->gpr[RSP]);
     regs->rip = (uint64_t)(uintptr_t)(bt->code.rx + bt->thunk_return_miss);
     return true;

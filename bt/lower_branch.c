@@ -36,13 +36,17 @@ static bool direct_target_ok(struct translation *t, uint32_t target) {
     return false;
 }
 
-static void poll_if_backward(struct translation *t, uint32_t target) {
-    if (target > t->eip || (t->has_polled && t->polled == t->eip))
-        return;
+/* Before a near transfer. Right behind STI the interrupts that it lets in come behind the transfer,
+ * wherever that goes: the run loop sees to it. Else they are looked for where code may loop. */
+static void poll(struct translation *t, bool may_loop) {
     if (t->poll_in)
-        exit_poll_in_shadow(t);
-    else
+        exit_poll_sti(t, t->eip, true);
+    else if (may_loop && !(t->has_polled && t->polled == t->eip))
         exit_poll(t);
+}
+
+static void poll_direct(struct translation *t, uint32_t target) {
+    poll(t, target <= t->eip);
 }
 
 static void emit_goto(struct translation *t, uint32_t target) {
@@ -89,12 +93,13 @@ void lower_jmp(struct translation *t, const struct insn *i) {
         return;
     if (i->relative) {
         uint32_t target = relative_target(t, i);
-        poll_if_backward(t, target);
+        poll_direct(t, target);
         if (direct_target_ok(t, target))
             emit_goto(t, target);
         t->ended = true;
         return;
     }
+    poll(t, false);
     load_target(t, i);
     emit_target_check(t);
     exit_indirect(t);
@@ -103,7 +108,7 @@ void lower_jmp(struct translation *t, const struct insn *i) {
 void lower_jcc(struct translation *t, const struct insn *i) {
     uint32_t target = relative_target(t, i);
 
-    poll_if_backward(t, target);
+    poll_direct(t, target);
     if (target > t->block->cs_limit) {
         uint8_t *not_taken = emit_jcc(&t->e, (i->opcode & 15) ^ 1);
         exit_callout(t, callout_gp, 0);
@@ -121,7 +126,7 @@ void lower_loop(struct translation *t, const struct insn *i) {
     bool count16 = i->mem.adsize == 2;
     uint8_t *skip = 0;
 
-    poll_if_backward(t, target);
+    poll_direct(t, target);
     if (i->mnemonic == ZYDIS_MNEMONIC_JCXZ || i->mnemonic == ZYDIS_MNEMONIC_JECXZ) {
         /* RCX is zero-extended; CX alone is tested in R9's place */
         if (count16) {
@@ -170,7 +175,7 @@ void lower_call(struct translation *t, const struct insn *i) {
     t->incomplete = !i->relative || relative_target(t, i) != t->next_eip;
     if (i->relative) {
         uint32_t target = relative_target(t, i);
-        poll_if_backward(t, target);
+        poll_direct(t, target);
         if (direct_target_ok(t, target)) {
             lower_push_return(t, i, i->stack_size);
             if (target == t->next_eip)
@@ -182,6 +187,7 @@ void lower_call(struct translation *t, const struct insn *i) {
         }
         return;
     }
+    poll(t, false);
     load_target(t, i);
     emit_target_check(t);
     emit_store(&t->e, MOP_VCPU(target), R8);
@@ -213,6 +219,7 @@ void lower_ret(struct translation *t, const struct insn *i) {
         t->ended = true;
         return;
     }
+    poll(t, false);
     struct ea top = ea_reg(t, REG_GUEST_ESP, 0, t->key & KEY_STACK32 ? 4 : 2);
     unsigned release = i->opcode == 0xc2 ? i->imm & 0xffff : 0;
 

@@ -84,7 +84,7 @@ void lower_sti(struct translation *t, const struct insn *i) {
     emit_store64(&t->e, MOP_VCPU(jc_now), REG_JUMP_CACHE); /* callouts load it from there */
     /* a second STI does not start the shadow anew */
     if (!t->poll_in)
-        t->poll_in = 2;
+        t->poll_in = POLL_BEHIND_NEXT;
 }
 
 /* RDTSC at CPL 0, where CR4.TSD plays no part: the host's and v->tsc_offset, by LEA because of the

@@ -7,11 +7,11 @@
  *                                 a REX bit
  *   R8-R11                        scratch within one guest instruction
  *   R13                           jump cache of the current view, or the poison page after a kick
- *   R14                           the edge: a byte behind which 4 GiB fault (entry.c)
+ *   R14                           the edge: a byte behind which 4 GiB fault (edge.c)
  *   R15                           struct vcpu
  *   RSP                           stack of return addresses into translated code (returns.c); the
  *                                 VMM's stack is at v->host_rsp
- *   GS.base                       window of the current view
+ *   FS.base, GS.base              window of CPL 3, of CPL 0 to 2
  *   RFLAGS                        guest arithmetic flags and DF
  */
 #ifndef BT_REGS_H

@@ -3,7 +3,7 @@
  * CALL is also a host CALL, a guest RET a host RET.
  *
  *      base     return_miss thunk: jump cache
- *      base-8   host address behind the first host CALL: a landing (exits.c)
+ *      base-8   host address behind the first host CALL: a landing (landing.c)
  *      ...      RSP
  *
  * RET leaves the EIP it has popped in R8. The landing compares it with the one behind its CALL;

@@ -245,7 +245,7 @@ static void begin_insn(struct translation *t, unsigned length) {
     t->next_eip = t->eip + length;
     translation_mark(t, t->eip, FIX_NONE);
     if (t->poll_in && --t->poll_in == 0)
-        exit_poll_sti(t, t->eip);
+        exit_poll_sti(t, t->eip, false);
     poll_early(t);
 }
 
@@ -303,7 +303,7 @@ static bool emit_body(struct translation *t, unsigned max_insns) {
         translation_mark(t, t->eip, FIX_NONE);
         esp_settle(t);
         if (t->poll_in)
-            exit_poll_sti(t, t->eip);
+            exit_poll_sti(t, t->eip, t->poll_in == POLL_BEHIND_NEXT);
         exit_direct(t, t->eip, emit_jmp(&t->e));
     }
     t->block->length =

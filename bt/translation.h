@@ -54,6 +54,9 @@ struct pending_call {
 
 enum { SLOW_PATHS = BLOCK_MAX_INSNS * 3, BLOCK_CALLS = 8 };
 
+/* STI has a shadow of one instruction. */
+enum { POLL_BEHIND_NEXT = 2 };
+
 struct translation {
     struct bt *bt;
     struct vcpu *v;
@@ -70,7 +73,7 @@ struct translation {
     bool extends;              /* the block goes on behind branches not taken and behind calls */
     bool lags;                 /* the instruction can do with ESP lagging behind (esp.c) */
     int32_t esp_delta;         /* guest ESP less R12 */
-    unsigned poll_in;          /* emit an interrupt poll before the insn-after-next; counts down */
+    unsigned poll_in;          /* POLL_BEHIND_NEXT behind STI; less one with each insn begun */
     uint32_t polled;           /* the instruction at this EIP needs no poll if has_polled */
     bool has_polled;
     bool templates;     /* instructions may have them (template.h) */
@@ -123,6 +126,11 @@ bool esp_may_lag(const struct translation *t, const struct insn *i);
 /* ADD or SUB of ESP whose flags no one sees: true, nothing is left to do. */
 bool esp_fold(struct translation *t, const struct insn *i);
 
+/* -- landing.c -- */
+
+/* Behind a host CALL: goes on if the EIP in R8 is the one behind the guest's. */
+void landing_emit(struct translation *t);
+
 /* -- pc_thunk.c -- */
 /* The register that a call of `target` by the instruction at hand loads with its return address, if
  * that is all it does and can be left out; else -1. */
@@ -169,8 +177,6 @@ void exit_indirect(struct translation *t);
 void exit_call_direct(struct translation *t, uint32_t target);
 void exit_call_indirect(struct translation *t);
 void exit_return(struct translation *t);
-/* Behind a host CALL: goes on if the EIP in R8 is the one behind the guest's (landing.c). */
-void landing_emit(struct translation *t);
 /* Counts for -stats, where it was asked for: three instructions that leave the flags alone. */
 void exit_emit_count(struct bt *bt, struct emit *e, struct mop counter);
 /* The jump through the jump cache to the guest EIP in R8. */
@@ -178,10 +184,9 @@ void exit_emit_jump_cache(struct bt *bt, struct emit *e);
 /* Interrupt poll before the instruction at t->eip. */
 void exit_poll(struct translation *t);
 /* The same where IF may have been set, and guest EIP is `eip`: for what has waited for that. It is
- * known already, so it costs no host exception. */
-void exit_poll_sti(struct translation *t, uint32_t eip);
-/* The same before the instruction right behind STI: the run loop lets it run first. */
-void exit_poll_in_shadow(struct translation *t);
+ * known already, so it costs no host exception. in_shadow: STI was right before, so that the run
+ * loop lets one instruction run first. */
+void exit_poll_sti(struct translation *t, uint32_t eip, bool in_shadow);
 /* Block entry: leaves unless the page that the block's one crossing instruction ends on is still
  * the one it was translated from. */
 void exit_unless_second_page(struct translation *t);

@@ -20,6 +20,8 @@ CODE(deep_caller, "1: pushl %ecx; pushl %edx; subl $20, %esp; .byte 0xe8; .long 
 CODE(eip_to_eax, "movl (%esp), %eax; ret");
 CODE(eip_to_ebx, "movl (%esp), %ebx; ret");
 CODE(one_to_eax, "movl $1, %eax; ret");
+/* Goes on past the ADD behind the call. */
+CODE(past_two_bytes, "movl $2, %eax; addl $2, (%esp); ret");
 
 static uint32_t *table;
 
@@ -68,6 +70,10 @@ static void attempt(const uint8_t *code) {
     call("elsewhere", OFTEN, STACK + 0x800);
     frame(3, one_to_eax);
     call("written over", 3, STACK + 0x800);
+    if (code == caller) {
+        frame(3, past_two_bytes);
+        call("returns elsewhere", 3, STACK + 0x800);
+    }
     frame(3, eip_to_eax);
     call("written back", OFTEN, STACK + 0x800);
     call("stack on the function's page", 3, STACK);

@@ -12,6 +12,14 @@ CODE(sti_load, "sti; movl (%esi), %eax; incl %eax");
 CODE(sti_push, "sti; pushl %eax; nop");
 CODE(sti_call, "sti; call 1f; nop; 1: nop");
 CODE(sti_branch, "sti; jmp 1f; nop; 1: nop");
+CODE(sti_jmp_cli, "sti; jmp 1f; nop; 1: cli; nop");
+CODE(sti_jne_cli, "cmpl %eax, %eax; sti; jne 1f; cli; nop; 1: nop");
+CODE(sti_call_cli, "sti; call 1f; nop; 1: cli; nop");
+CODE(sti_next_cli, "sti; call 1f; 1: cli; nop");
+CODE(sti_jump_cli, "movl $1f, (%esi); sti; jmp *(%esi); nop; 1: cli; nop");
+CODE(sti_fn_cli, "movl $1f, (%esi); sti; call *(%esi); nop; 1: cli; nop");
+CODE(sti_ret_cli, "jmp 2f; 1: sti; ret; 2: call 1b; cli; nop");
+CODE(sti_ret_n_cli, "jmp 2f; 1: sti; ret $4; 2: pushl %eax; call 1b; cli; nop");
 CODE(sti_hlt, "sti; hlt; nop");
 CODE(sti_ud, "sti; ud2");
 CODE(popf_nop, "pushl $0x202; popfl; nop; nop");
@@ -46,6 +54,38 @@ static void attempt(const char *name, const uint8_t *code, int ring, uint32_t ef
 }
 
 #define ATTEMPT(code) attempt(#code, code, 0, 0)
+/* Again and again: code may run in another way then. */
+#define ATTEMPT_OFTEN(code)                                                                        \
+    do {                                                                                           \
+        for (int times = 0; times < 4; times++)                                                    \
+            attempt(#code, code, 0, 0);                                                            \
+    } while (0)
+
+/* STI is the last instruction of a page or of many. */
+static void attempt_behind(const char *name, uint32_t nops, const uint8_t *next, uint32_t bytes) {
+    uint8_t *sti = (uint8_t *)ARENA + 0x1fff;
+
+    for (uint32_t k = 1; k <= nops; k++)
+        sti[0u - k] = 0x90;
+    sti[0] = 0xfb;
+    for (uint32_t k = 0; k < bytes; k++)
+        sti[1 + k] = next[k];
+    for (int times = 0; times < 4; times++)
+        attempt(name, sti - nops, 0, 0);
+}
+
+static void attempt_page_end(void) {
+    static const uint8_t nop_cli[] = {0x90, 0xfa, 0xcd, VECTOR_END},
+                         cli[] = {0xfa, 0xcd, VECTOR_END},
+                         jmp_cli[] = {0xeb, 0x01, 0x90, 0xfa, 0xcd, VECTOR_END},
+                         hlt[] = {0xf4, 0x90, 0xcd, VECTOR_END};
+
+    attempt_behind("sti, next page nop cli", 3, nop_cli, sizeof nop_cli);
+    attempt_behind("sti, next page cli", 3, cli, sizeof cli);
+    attempt_behind("sti, next page jmp cli", 3, jmp_cli, sizeof jmp_cli);
+    attempt_behind("sti, next page hlt", 3, hlt, sizeof hlt);
+    attempt_behind("241 nop, sti, next page cli", 241, cli, sizeof cli);
+}
 
 void guest_main(void) {
     ATTEMPT(sti_nop);
@@ -64,6 +104,15 @@ void guest_main(void) {
     ATTEMPT(popf16);
     ATTEMPT(iret_nop);
     ATTEMPT(cli_nop);
+    ATTEMPT_OFTEN(sti_jmp_cli);
+    ATTEMPT_OFTEN(sti_jne_cli);
+    ATTEMPT_OFTEN(sti_call_cli);
+    ATTEMPT_OFTEN(sti_next_cli);
+    ATTEMPT_OFTEN(sti_jump_cli);
+    ATTEMPT_OFTEN(sti_fn_cli);
+    ATTEMPT_OFTEN(sti_ret_cli);
+    ATTEMPT_OFTEN(sti_ret_n_cli);
+    attempt_page_end();
     attempt("first_insn, IF set by IRET", first_insn, 0, FLAG_IF);
     attempt("first_insn, IF set by IRET", first_insn, 3, FLAG_IF);
     attempt("first_insn, IF clear", first_insn, 3, 0);

@@ -78,6 +78,17 @@ static void a_landing_that_was_wrong_looks_otherwise(void **state) {
     assert_true(landing(translate_call(16, true)));
 }
 
+/* Also one that is wrong long after the last was. */
+static void it_learns_at_once(void **state) {
+    (void)state;
+    struct host_regs regs = {.gpr = {[R8] = LANDING + 1, [RSP] = vm.vcpu.tc_stack}};
+
+    regs.rip = landing(translate_call(16, true));
+    vm.bt->kick_ns += 10000000000;
+    assert_true(refused(&regs, 1));
+    assert_false(landing(translate_call(16, true)));
+}
+
 /* EIP may be anything, below the one behind CALL too. */
 static void an_eip_below_is_refused(void **state) {
     (void)state;
@@ -118,6 +129,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(hot_code_looks_by_a_load, translator),
         cmocka_unit_test_setup(a_landing_that_was_wrong_looks_otherwise, translator),
+        cmocka_unit_test_setup(it_learns_at_once, translator),
         cmocka_unit_test_setup(an_eip_below_is_refused, translator),
         cmocka_unit_test_setup(other_faults_are_not_its, translator),
         cmocka_unit_test_setup(call_of_the_next_has_no_landing, translator),
