@@ -12,7 +12,7 @@
 #include "tests/fuzz/core/input.h"
 
 /* What a register may be used for as an address. */
-enum pointer { NOTHING, FROM_TLB, FROM_PREPARE, SEGMENT_BASE, WINDOW, LOW_32 };
+enum pointer { NOTHING, FROM_TLB, FROM_PREPARE, SEGMENT_BASE, WINDOW, LOW_32, EIP_DIFFERENCE };
 
 struct place {
     enum pointer is;
@@ -25,7 +25,8 @@ struct sweep {
     const struct block *block;
     cs_insn *insn;
     const cs_x86 *x86;
-    uint32_t at; /* offset of the instruction in the block */
+    uint32_t at;          /* offset of the instruction in the block */
+    uint32_t behind_call; /* of what stands behind the last CALL */
     struct place r9, rsi, rdi;
     bool window_in_r8;
     unsigned lookup_size; /* of the TLB look-up at work */
@@ -284,6 +285,19 @@ static bool is_string(const cs_insn *i) {
     }
 }
 
+/* A load that faults unless EIP is the block's or the one behind a CALL. */
+static void check_edge(const struct sweep *s, const cs_x86_op *op) {
+    uint32_t end = s->at + s->insn->size;
+    x86_reg to = s->x86->operands[0].reg;
+
+    if (s->insn->id != X86_INS_MOVZX || op->mem.index != X86_REG_R9 || op->mem.scale != 1 ||
+        op->mem.disp != 0 || op->size != 1 || s->r9.is != EIP_DIFFERENCE)
+        fail(s, "the edge is not for EIP");
+    if (!(to == X86_REG_R9D && s->block->has_check && end == CHECK_BYTES) &&
+        !(to == X86_REG_R10D && end == s->behind_call + CHECK_BYTES))
+        fail(s, "the edge beside a check in front of a block and landings");
+}
+
 static void check_memory(const struct sweep *s, const cs_x86_op *op) {
     bool plain = op->mem.index == X86_REG_INVALID && op->mem.disp == 0;
     bool by_fs = key_user(s->block->key) && host_user_fs();
@@ -306,11 +320,8 @@ static void check_memory(const struct sweep *s, const cs_x86_op *op) {
             !(op->mem.index == X86_REG_R9 && op->mem.scale == 4 && op->mem.disp == 0))
             fail(s, "access beside the jump cache");
         break;
-    case X86_REG_R14: /* which faults unless R9 is 0 */
-        if (s->insn->id != X86_INS_MOVZX || op->mem.index != X86_REG_R9 || op->mem.scale != 1 ||
-            op->mem.disp != 0 || op->size != 1 || !s->block->has_check ||
-            s->at + s->insn->size != CHECK_BYTES)
-            fail(s, "access beside the check in front of a block");
+    case X86_REG_R14:
+        check_edge(s, op);
         break;
     case X86_REG_R9:
         if (op->mem.index == X86_REG_R8 && op->mem.scale == 1 && op->mem.disp == 0) {
@@ -379,6 +390,9 @@ static void note_r9(struct sweep *s) {
 
     s->r9 = (struct place){NOTHING, 0, false};
     s->r9_imm = from->type == X86_OP_IMM ? (uint32_t)from->imm : 0;
+    if (s->insn->id == X86_INS_LEA && from->mem.base == X86_REG_R8 &&
+        from->mem.index == X86_REG_INVALID)
+        s->r9.is = EIP_DIFFERENCE;
     if (!is_mem || from->mem.base != X86_REG_R15 || from->size != 8)
         return;
     if (from->mem.index == X86_REG_R9)
@@ -430,6 +444,8 @@ static void branch(struct sweep *s) {
     bool call = in_group(s->insn, X86_GRP_CALL);
 
     check_lent(s);
+    if (call)
+        s->behind_call = s->at + s->insn->size;
     if (op->type == X86_OP_MEM) { /* through the jump cache */
         if (call || op->mem.base != X86_REG_R13 || op->mem.index != X86_REG_R9 ||
             op->mem.scale != 8 ||
@@ -584,6 +600,7 @@ void verify_block(struct bt *bt, const struct block *b) {
     s->bt = bt;
     s->block = b;
     s->target_count = 0;
+    s->behind_call = UINT32_MAX;
     memset(s->what, 0, left);
     forget(s);
     while (left) {
