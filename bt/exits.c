@@ -177,27 +177,52 @@ void exit_poll(struct translation *t) {
         emit_load(&t->e, R8, mop_base(REG_JUMP_CACHE, 0));
 }
 
-void exit_poll_sti(struct translation *t, uint32_t eip, bool in_shadow) {
-    struct emit *e = &t->e;
+void exit_in_shadow(struct translation *t) {
     struct mop shadow = MOP_VCPU(shadow);
+
+    emit_store_imm(&t->e, MOP_VCPU(eip), t->eip);
+    emit_op_mem(&t->e, 0, 0xc6, 0, &shadow); /* mov byte [shadow], imm8 */
+    emit_u8(&t->e, SHADOW_STI);
+    emit_dispatch(t);
+}
+
+/* Goes on unless something waits for IF. RCX is in R9 then. */
+static void emit_if_waiting(struct translation *t, uint8_t *go_on[2]) {
+    struct emit *e = &t->e;
+
+    emit_mov64_rr(e, R9, RCX);
+    emit_load(e, RCX, MOP_VCPU(ifl));
+    go_on[0] = emit_short(e, 0xe3); /* jrcxz */
+    emit_load64(e, RCX, MOP_VCPU(sti_exits));
+    go_on[1] = emit_short(e, 0xe3);
+    emit_mov64_rr(e, RCX, R9);
+}
+
+static void emit_none_waiting(struct translation *t, uint8_t *go_on[2]) {
+    emit_bind_short(&t->e, go_on[0]);
+    emit_bind_short(&t->e, go_on[1]);
+    emit_mov64_rr(&t->e, RCX, R9);
+}
+
+void exit_poll_sti(struct translation *t, uint32_t eip) {
+    uint8_t *go_on[2];
 
     if (translation_single(t))
         return;
-    emit_mov64_rr(e, R9, RCX);
-    emit_load(e, RCX, MOP_VCPU(ifl));
-    uint8_t *masked = emit_short(e, 0xe3); /* jrcxz */
-    emit_load64(e, RCX, MOP_VCPU(sti_exits));
-    uint8_t *quiet = emit_short(e, 0xe3);
-    emit_mov64_rr(e, RCX, R9);
-    emit_store_imm(e, MOP_VCPU(eip), eip);
-    if (in_shadow) {
-        emit_op_mem(e, 0, 0xc6, 0, &shadow); /* mov byte [shadow], imm8 */
-        emit_u8(e, SHADOW_STI);
-    }
+    emit_if_waiting(t, go_on);
+    emit_store_imm(&t->e, MOP_VCPU(eip), eip);
     emit_dispatch(t);
-    emit_bind_short(e, masked);
-    emit_bind_short(e, quiet);
-    emit_mov64_rr(e, RCX, R9);
+    emit_none_waiting(t, go_on);
+}
+
+void exit_poll_in_shadow(struct translation *t) {
+    uint8_t *go_on[2];
+
+    if (translation_single(t))
+        return;
+    emit_if_waiting(t, go_on);
+    exit_in_shadow(t);
+    emit_none_waiting(t, go_on);
 }
 
 void exit_callout(struct translation *t, callout_fn fn, uint64_t arg) {

@@ -40,7 +40,7 @@ static bool direct_target_ok(struct translation *t, uint32_t target) {
  * wherever that goes: the run loop sees to it. Else they are looked for where code may loop. */
 static void poll(struct translation *t, bool may_loop) {
     if (t->poll_in)
-        exit_poll_sti(t, t->eip, true);
+        exit_poll_in_shadow(t);
     else if (may_loop && !(t->has_polled && t->polled == t->eip))
         exit_poll(t);
 }

@@ -231,5 +231,5 @@ void lower_popf(struct translation *t, const struct insn *i) {
     exit_callout(t, callout_popf, lower_callout_arg(t, i));
     emit_bind(e, done);
     translation_mark(t, t->next_eip, FIX_NONE);
-    exit_poll_sti(t, t->next_eip, false);
+    exit_poll_sti(t, t->next_eip);
 }

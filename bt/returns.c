@@ -44,8 +44,9 @@ void returns_scrub(struct vcpu *v, uint64_t rsp) {
     v->returns_stale = false;
 }
 
+/* Above its base by one word between the RET that has popped the sentinel and the thunk's MOV. */
 bool returns_on_stack(const struct vcpu *v, uint64_t rsp) {
-    return rsp <= v->tc_stack && rsp >= v->tc_stack + SENTINEL_BYTES - STACK_BYTES;
+    return rsp <= v->tc_stack + 8 && rsp >= v->tc_stack + SENTINEL_BYTES - STACK_BYTES;
 }
 
 bool returns_overflow(struct vcpu *v, struct host_regs *regs, uint64_t address) {

@@ -79,7 +79,8 @@ static void lower_beside_ferr(struct translation *t, const struct insn *i) {
 
 void translation_lower(struct translation *t, const struct insn *i) {
     t->hinted = hint_get(t->bt, translation_gla(t));
-    t->checked = !(t->key & KEY_DIRECT) || t->hinted;
+    /* behind STI no fault of the host may let an interrupt in */
+    t->checked = !(t->key & KEY_DIRECT) || t->hinted || t->poll_in;
     t->incomplete = false;
     if (esp_fold(t, i))
         return;
@@ -245,13 +246,14 @@ static void begin_insn(struct translation *t, unsigned length) {
     t->next_eip = t->eip + length;
     translation_mark(t, t->eip, FIX_NONE);
     if (t->poll_in && --t->poll_in == 0)
-        exit_poll_sti(t, t->eip, false);
+        exit_poll_sti(t, t->eip);
     poll_early(t);
 }
 
 /* False: there is no template for the instruction at t->eip. */
 static bool emit_from_template(struct translation *t) {
-    const struct insn_template *m = t->templates && t->shape ? template_find(t) : NULL;
+    const struct insn_template *m =
+        t->templates && t->shape && !t->poll_in ? template_find(t) : NULL;
 
     if (!m || UINT32_MAX - t->eip < m->length - 1u) /* #GP, where the segment ends within it */
         return false;
@@ -274,7 +276,7 @@ static bool emit_decoded(struct translation *t, unsigned index) {
     }
     t->bt->seen[i->mnemonic] = 1;
     translation_lower(t, i);
-    if (t->templates && t->shape)
+    if (t->templates && t->shape && !t->poll_in)
         template_learn(t, i);
     return true;
 }
@@ -302,9 +304,13 @@ static bool emit_body(struct translation *t, unsigned max_insns) {
     if (!t->ended) {
         translation_mark(t, t->eip, FIX_NONE);
         esp_settle(t);
-        if (t->poll_in)
-            exit_poll_sti(t, t->eip, t->poll_in == POLL_BEHIND_NEXT);
-        exit_direct(t, t->eip, emit_jmp(&t->e));
+        if (t->poll_in == POLL_BEHIND_NEXT) {
+            exit_in_shadow(t);
+        } else {
+            if (t->poll_in)
+                exit_poll_sti(t, t->eip);
+            exit_direct(t, t->eip, emit_jmp(&t->e));
+        }
     }
     t->block->length =
         (uint8_t)(t->relies_on > t->eip - t->block->eip ? t->relies_on : t->eip - t->block->eip);

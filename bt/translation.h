@@ -184,9 +184,12 @@ void exit_emit_jump_cache(struct bt *bt, struct emit *e);
 /* Interrupt poll before the instruction at t->eip. */
 void exit_poll(struct translation *t);
 /* The same where IF may have been set, and guest EIP is `eip`: for what has waited for that. It is
- * known already, so it costs no host exception. in_shadow: STI was right before, so that the run
- * loop lets one instruction run first. */
-void exit_poll_sti(struct translation *t, uint32_t eip, bool in_shadow);
+ * known already, so it costs no host exception. */
+void exit_poll_sti(struct translation *t, uint32_t eip);
+/* The same where STI is right before t->eip: the run loop lets one instruction run first. */
+void exit_poll_in_shadow(struct translation *t);
+/* Leaves so in any case: code that follows in another block would not know. */
+void exit_in_shadow(struct translation *t);
 /* Block entry: leaves unless the page that the block's one crossing instruction ends on is still
  * the one it was translated from. */
 void exit_unless_second_page(struct translation *t);

@@ -20,6 +20,12 @@ CODE(sti_jump_cli, "movl $1f, (%esi); sti; jmp *(%esi); nop; 1: cli; nop");
 CODE(sti_fn_cli, "movl $1f, (%esi); sti; call *(%esi); nop; 1: cli; nop");
 CODE(sti_ret_cli, "jmp 2f; 1: sti; ret; 2: call 1b; cli; nop");
 CODE(sti_ret_n_cli, "jmp 2f; 1: sti; ret $4; 2: pushl %eax; call 1b; cli; nop");
+/* Memory that a monitor has to look at first. */
+CODE(sti_mmio, "sti; movl %eax, 0xb8000; nop; nop");
+CODE(sti_mmio_cli, "sti; movl %eax, 0xb8004; cli; nop");
+CODE(sti_fresh, "sti; movl %eax, 0x7654(%esi); nop; nop");
+CODE(sti_writes_code,
+     "movl $0x90909090, %eax; sti; movl %eax, 2f; nop; 2: nop; nop; nop; nop; nop");
 CODE(sti_hlt, "sti; hlt; nop");
 CODE(sti_ud, "sti; ud2");
 CODE(popf_nop, "pushl $0x202; popfl; nop; nop");
@@ -113,6 +119,10 @@ void guest_main(void) {
     ATTEMPT_OFTEN(sti_ret_cli);
     ATTEMPT_OFTEN(sti_ret_n_cli);
     attempt_page_end();
+    ATTEMPT_OFTEN(sti_mmio);
+    ATTEMPT_OFTEN(sti_mmio_cli);
+    ATTEMPT_OFTEN(sti_fresh);
+    ATTEMPT_OFTEN(sti_writes_code);
     attempt("first_insn, IF set by IRET", first_insn, 0, FLAG_IF);
     attempt("first_insn, IF set by IRET", first_insn, 3, FLAG_IF);
     attempt("first_insn, IF clear", first_insn, 3, 0);
