@@ -384,10 +384,13 @@ static void state(struct input *in) {
 
 /* The run loop's part between two instructions. */
 static void settle(void) {
-    if (v->exc.pending && !cpu_deliver_pending(v)) { /* triple fault */
-        v->exc.pending = false;
-        vm.stop = VM_STOP_TRIPLE_FAULT;
-    }
+    /* delivery to a task whose T bit is set leaves #DB, perhaps for the same task */
+    for (unsigned n = 0; n < 4 && v->exc.pending; n++)
+        if (!cpu_deliver_pending(v)) {
+            vm.stop = VM_STOP_TRIPLE_FAULT;
+            break;
+        }
+    v->exc.pending = false;
     v->shadow = SHADOW_NONE;
     v->stepping = false;
     v->dr6_hits = 0;
