@@ -281,10 +281,18 @@ static bool emit_decoded(struct translation *t, unsigned index) {
     return true;
 }
 
+enum { OPCODE_STI = 0xfb };
+
 /* Must the block end before the instruction at t->eip? */
 static bool is_full(const struct translation *t) {
     return page_left(t) || t->block->page2 || t->eip - t->block->eip > 240 ||
            t->exit_count > BLOCK_EXITS - 3 || t->call_count == BLOCK_CALLS;
+}
+
+/* Is the block's n-th and last instruction STI? Its shadow would leave to the run loop each time.
+ */
+static bool ends_with_sti(const struct translation *t, unsigned n, unsigned max_insns) {
+    return n && n + 1 == max_insns && *bytes_at(t, translation_gla(t)) == OPCODE_STI;
 }
 
 /* Emits instructions until the block ends. False: fault pending, nothing to run. */
@@ -293,7 +301,7 @@ static bool emit_body(struct translation *t, unsigned max_insns) {
     unsigned n = 0;
 
     for (advance(t, t->eip); !t->ended; advance(t, t->next_eip)) {
-        if (n == max_insns || is_full(t))
+        if (n == max_insns || is_full(t) || ends_with_sti(t, n, max_insns))
             break;
         if (!emit_from_template(t) && !emit_decoded(t, n))
             break;

@@ -2,9 +2,9 @@
  * whatever stands there and on whichever page (SDM vol. 2B, STI; vol. 3A, 6.8.1). */
 #include "guest.h"
 
-enum { TIMES = 400, MANY = 46, FIRST_COUNT = 100, COUNTS = 400 };
+enum { TIMES = 400, MANY = 43, FIRST_COUNT = 100, COUNTS = 400 };
 
-/* Where STI stands: last on a page, last of more instructions than a monitor may take at once, or
+/* Where STI stands: last on a page, last of as many instructions as ringone takes at once, or
  * neither. */
 enum place { PAGE_END, MANY_INSNS, WITHIN, PLACES };
 static const char *const place_names[PLACES] = {"page end", "many", "within"};

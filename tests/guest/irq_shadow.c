@@ -23,6 +23,7 @@ CODE(sti_ret_n_cli, "jmp 2f; 1: sti; ret $4; 2: pushl %eax; call 1b; cli; nop");
 /* Memory that a monitor has to look at first. */
 CODE(sti_mmio, "sti; movl %eax, 0xb8000; nop; nop");
 CODE(sti_mmio_cli, "sti; movl %eax, 0xb8004; cli; nop");
+CODE(sti_small_gs, "sti; movl %gs:(%esi), %eax; nop; nop");
 CODE(sti_fresh, "sti; movl %eax, 0x7654(%esi); nop; nop");
 CODE(sti_writes_code,
      "movl $0x90909090, %eax; sti; movl %eax, 2f; nop; 2: nop; nop; nop; nop; nop");
@@ -50,6 +51,7 @@ static void attempt(const char *name, const uint8_t *code, int ring, uint32_t ef
     in.eflags |= eflags;
     in.esi = in.edi = ARENA;
     in.ecx = 1000;
+    in.gs = SEL_FREE; /* to the end of RAM */
     *(volatile uint32_t *)ARENA = 0;
     pend();
     run(&in);
@@ -94,6 +96,8 @@ static void attempt_page_end(void) {
 }
 
 void guest_main(void) {
+    gdt_set(SEL_FREE,
+            descriptor(0, 0x3fff, ACCESS_P | ACCESS_DPL3 | ACCESS_DATA_RW, FLAG_SEG_32_4K));
     ATTEMPT(sti_nop);
     ATTEMPT(sti_twice);
     ATTEMPT(sti_cli);
@@ -121,6 +125,7 @@ void guest_main(void) {
     attempt_page_end();
     ATTEMPT_OFTEN(sti_mmio);
     ATTEMPT_OFTEN(sti_mmio_cli);
+    ATTEMPT_OFTEN(sti_small_gs);
     ATTEMPT_OFTEN(sti_fresh);
     ATTEMPT_OFTEN(sti_writes_code);
     attempt("first_insn, IF set by IRET", first_insn, 0, FLAG_IF);
