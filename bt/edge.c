@@ -11,7 +11,6 @@
  * A fault is dear. Who looks in this way remembers for some seconds which EIPs it was wrong about
  * (struct astray), and looks in another way for these.
  */
-#include "bt/lower.h"
 #include "bt/regs.h"
 #include "bt/translation.h"
 

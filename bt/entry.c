@@ -11,8 +11,6 @@
  * to a thunk that asks the jump cache, for some seconds. So it does for blocks without a check, and
  * everywhere where the host has no edge.
  */
-#include "bt/key.h"
-#include "bt/lower.h"
 #include "bt/regs.h"
 #include "bt/translation.h"
 

@@ -88,8 +88,7 @@ static bool is_flat(const struct translation *t, unsigned seg) {
 static bool is_wide(const struct translation *t, unsigned seg, unsigned access) {
     if (t->key & KEY_ALIGN || (seg == SEG_CS && access & MMU_W))
         return false;
-    /* of FS and GS it shows by a fault, as which nothing behind STI may leave */
-    return seg < SEG_FS ? (t->key & KEY_WIDE(seg)) != 0 : !t->hinted && !t->poll_in;
+    return seg < SEG_FS ? (t->key & KEY_WIDE(seg)) != 0 : !t->hinted;
 }
 
 static bool needs_no_thunk(const struct translation *t, unsigned seg, unsigned access) {

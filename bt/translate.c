@@ -78,9 +78,9 @@ static void lower_beside_ferr(struct translation *t, const struct insn *i) {
 }
 
 void translation_lower(struct translation *t, const struct insn *i) {
-    t->hinted = hint_get(t->bt, translation_gla(t));
     /* behind STI no fault of the host may let an interrupt in */
-    t->checked = !(t->key & KEY_DIRECT) || t->hinted || t->poll_in;
+    t->hinted = hint_get(t->bt, translation_gla(t)) || t->poll_in;
+    t->checked = !(t->key & KEY_DIRECT) || t->hinted;
     t->incomplete = false;
     if (esp_fold(t, i))
         return;
@@ -160,8 +160,8 @@ static void advance(struct translation *t, uint32_t eip) {
     const uint8_t *at = bytes_at(t, gla);
 
     t->shape = 0;
-    if (page_rest(gla) < INSN_MAX_BYTES)
-        return;
+    if (page_rest(gla) < INSN_MAX_BYTES || t->poll_in == POLL_BEHIND_NEXT)
+        return; /* right behind STI no template serves: translation_lower() */
     t->shape = insn_shape(t->key & KEY_CODE32, at);
     if (t->templates)
         template_prefetch(t);
@@ -252,8 +252,7 @@ static void begin_insn(struct translation *t, unsigned length) {
 
 /* False: there is no template for the instruction at t->eip. */
 static bool emit_from_template(struct translation *t) {
-    const struct insn_template *m =
-        t->templates && t->shape && !t->poll_in ? template_find(t) : NULL;
+    const struct insn_template *m = t->templates && t->shape ? template_find(t) : NULL;
 
     if (!m || UINT32_MAX - t->eip < m->length - 1u) /* #GP, where the segment ends within it */
         return false;
@@ -276,7 +275,7 @@ static bool emit_decoded(struct translation *t, unsigned index) {
     }
     t->bt->seen[i->mnemonic] = 1;
     translation_lower(t, i);
-    if (t->templates && t->shape && !t->poll_in)
+    if (t->templates && t->shape)
         template_learn(t, i);
     return true;
 }

@@ -68,7 +68,7 @@ struct translation {
     uint32_t next_eip;         /* of the one behind it */
     bool ended;                /* the last instruction left the block by itself */
     bool incomplete;           /* a write at hand does not complete its instruction */
-    bool hinted;               /* the instruction is known to need the VMM's checks (hints.c) */
+    bool hinted;               /* the instruction needs the VMM's checks (hints.c; behind STI) */
     bool checked;              /* this instruction's operands take the checked form */
     bool extends;              /* the block goes on behind branches not taken and behind calls */
     bool lags;                 /* the instruction can do with ESP lagging behind (esp.c) */

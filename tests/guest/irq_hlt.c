@@ -36,7 +36,7 @@ void guest_main(void) {
         halts++;
     }
     /* a slow machine has ticks to spare: more than one may come between STI and CLI */
-    printf("ticks 10, halts %s, woken in HLT %s\n", halts <= ticks ? "no more" : "more",
+    printf("halts %s than ticks, woken in HLT %s\n", halts <= ticks ? "no more" : "more",
            from_halt ? "yes" : "no");
 
     /* Masked at the PIC: only the RTC (IRQ 8) wakes. */
@@ -63,7 +63,7 @@ void guest_main(void) {
     while (ticks < 5)
         ;
     cli();
-    printf("spinning: ticks 5, in HLT %u\n", from_halt);
+    printf("spinning: in HLT %u\n", from_halt);
 
     /* IF clear: ticks are held back, one is delivered after STI. */
     uint32_t before = ticks;

@@ -9,7 +9,7 @@ enum {
 };
 
 /* One of 16 returns goes past INC EAX; the flags are what the function leaves. */
-CODE(moved, "1: call 2f; incl %eax; adcl $0, %edx; decl %ecx; jnz 1b; int $0xf0; "
+CODE(moved, "1: call 2f; incl %eax; adcl $0, %ebx; decl %ecx; jnz 1b; int $0xf0; "
             "2: testl $15, %ecx; jnz 3f; incl (%esp); 3: btl $4, %ecx; ret");
 /* One of 8 leaves its caller out. */
 CODE(past, "1: call 2f; incl %eax; decl %ecx; jnz 1b; int $0xf0; 2: call 3f; incl %ebx; ret; "
@@ -23,7 +23,8 @@ CODE(jumps, "call 1f; 1: popl %edx; movl %edx, %edi; addl $(3f - 1b), %edx; addl
             "2: xchgl %edx, %edi; pushl %edx; ret; 3: incl %eax; decl %ecx; jnz 2b; int $0xf0; "
             "4: incl %ebx; decl %ecx; jnz 2b; int $0xf0");
 /* Calls of what stands behind them, in a function and around it. */
-CODE(next, "1: call 2f; 2: popl %edx; call 3f; subl %edx, %edi; incl %eax; decl %ecx; jnz 1b; "
+CODE(next, "1: call 2f; 2: popl %edx; call 3f; subl %edx, %edi; movl %edi, %ebx; incl %eax; decl "
+           "%ecx; jnz 1b; "
            "int $0xf0; 3: call 4f; 4: popl %edi; ret");
 
 static void attempt(const char *name, const uint8_t *code, uint32_t times) {
@@ -35,12 +36,8 @@ static void attempt(const char *name, const uint8_t *code, uint32_t times) {
         in.esp = STACKS + 0x1000;
         in.edi = STACKS + 0x2000;
         run(&in);
-        printf("%s, ring %d: eax %u ebx %u ecx %u, esp %x", name, ring, trap.regs.eax,
-               trap.regs.ebx, trap.regs.ecx, trap.regs.esp);
-        if (code == moved || code == next)
-            printf(", edx %d edi %d", code == moved ? trap.regs.edx : 0,
-                   code == next ? trap.regs.edi : 0);
-        printf(trap.vector == VECTOR_END ? "\n" : ", %s\n", vector_name(trap.vector));
+        printf("%s, ring %d: vector %x, eax %u ebx %u ecx %u, esp %x\n", name, ring, trap.vector,
+               trap.regs.eax, trap.regs.ebx, trap.regs.ecx, trap.regs.esp);
     }
 }
 
